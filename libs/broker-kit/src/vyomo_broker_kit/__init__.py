@@ -1,0 +1,1 @@
+"""What is the same for every broker: port, outcomes, worker and instruments."""

@@ -1,0 +1,134 @@
+"""Learning from the broker's order book what became of our orders: fills, rejections, cancellations, unknown outcomes.
+
+Orders are found by the broker's id, else by our tag, never by looks. What the book does not show changes nothing here: absence
+is no evidence until the broker's settle time has passed.
+"""
+
+import asyncio
+from collections.abc import AsyncGenerator, Iterable, Sequence
+from contextlib import asynccontextmanager
+from datetime import datetime, timedelta
+from typing import Final
+
+import structlog
+
+from vyomo_broker_kit.port import BookEntry, BookUnreadableError, BrokerPort
+from vyomo_contracts.lifecycle import Applied, OrderUpdate, apply
+from vyomo_contracts.orders import Fill, Order
+from vyomo_contracts.reasons import ReasonCode
+from vyomo_contracts.vocabulary import WORKING_STATES, OrderState
+from vyomo_ledger.writing import Ledger, Step
+from vyomo_service_kit.clock import Clock
+from vyomo_service_kit.runtime import cancel_and_wait, repeat
+
+log = structlog.get_logger()
+
+READ_SECONDS: Final = 1.0
+ACTION_SETTLES_AFTER: Final = timedelta(seconds=5)
+"""A change the broker still does not show after this is given up: the order goes on as it is."""
+
+_WORKING: Final = "SELECT account_id, order_id FROM ledger.broker_orders WHERE account_id = ANY($1::bigint[]) AND state = ANY($2::text[])"
+_ACCOUNTS: Final = (
+    "SELECT DISTINCT account_id FROM ledger.broker_orders WHERE broker = $1 AND state = ANY($2::text[])"
+)
+
+
+class BookSync:
+    """Reads the book of an account about once a second while it has working orders, and at once when `look` is called."""
+
+    def __init__(self, ledger: Ledger, port: BrokerPort, clock: Clock, *, broker: str) -> None:
+        self._ledger = ledger
+        self._port = port
+        self._clock = clock
+        self._broker = broker
+        self._wanted: dict[int, None] = {}
+        self._wake = asyncio.Event()
+
+    def look(self, account_id: int) -> None:
+        self._wanted[account_id] = None
+        self._wake.set()
+
+    @asynccontextmanager
+    async def running(self) -> AsyncGenerator[None]:
+        reading = asyncio.create_task(
+            repeat(self._round, every_seconds=READ_SECONDS, name=f"book.{self._broker}", wake=self._wake)
+        )
+        try:
+            yield
+        finally:
+            await cancel_and_wait(reading)
+
+    async def _round(self) -> None:
+        wanted, self._wanted = list(self._wanted), {}
+        for account_id in wanted or await self._accounts_with_working_orders():
+            try:
+                entries = await self._port.order_book(account_id)
+            except BookUnreadableError as error:
+                log.warning("book.unreadable", account_id=account_id, why=str(error))
+                continue
+            await self.merge(account_id, entries)
+
+    async def merge(self, account_id: int, entries: Sequence[BookEntry]) -> None:
+        """Apply what the book says to the account's working orders, in one commit."""
+        by_broker_id = {entry.broker_order_id: entry for entry in entries}
+        by_tag = {entry.tag: entry for entry in entries if entry.tag is not None}
+        now = self._clock.now()
+        async with self._ledger.transaction() as transaction:
+            rows = await transaction.connection.fetch(_WORKING, [account_id], sorted(WORKING_STATES))
+            orders = await transaction.lock((row["account_id"], row["order_id"]) for row in rows)
+            for order in orders.values():
+                entry = by_broker_id.get(order.broker_order_id or "") or by_tag.get(order.broker_tag)
+                if entry is not None and order.state in WORKING_STATES:
+                    transaction.step(list(_steps(order, entry, now)))
+
+    async def _accounts_with_working_orders(self) -> list[int]:
+        async with self._ledger.database.connection() as connection:
+            rows = await connection.fetch(_ACCOUNTS, self._broker, sorted(WORKING_STATES))
+        return [row["account_id"] for row in rows]
+
+
+def _steps(order: Order, entry: BookEntry, now: datetime) -> Iterable[Step]:
+    update = OrderUpdate(
+        state=entry.state,
+        at=now,
+        filled_quantity=entry.filled_quantity,
+        average_price=entry.average_price,
+        broker_order_id=entry.broker_order_id,
+        reason_code=_reason_code(order, entry),
+        reason=entry.text,
+        clears_pending_action=_settles_action(order, entry, now),
+    )
+    result = apply(order, update)
+    fills: tuple[Fill, ...] = ()
+    if isinstance(result, Applied) and result.increment is not None:
+        # Derived from cumulative figures until the trade book names the trades; the id is the same after a restart.
+        fills = (
+            Fill(
+                trade_id=f"{order.order_id}-d{result.order.filled_quantity}",
+                order_id=order.order_id,
+                account_id=order.account_id,
+                exchange=order.exchange,
+                symbol=order.symbol,
+                product=order.product,
+                transaction_type=order.transaction_type,
+                quantity=result.increment.quantity,
+                price=result.increment.price,
+                filled_at=entry.updated_at,
+                basis="derived",
+            ),
+        )
+    yield Step(order=order, update=update, fills=fills)
+
+
+def _reason_code(order: Order, entry: BookEntry) -> ReasonCode | None:
+    if entry.state is OrderState.REJECTED:
+        return ReasonCode.BROKER_REFUSED
+    if entry.state is OrderState.CANCELLED and order.pending_action is not None:
+        return ReasonCode.USER_CANCELLED
+    return None
+
+
+def _settles_action(order: Order, entry: BookEntry, now: datetime) -> bool:
+    if order.pending_action is None:
+        return False
+    return entry.state.is_terminal or now - order.updated_at > ACTION_SETTLES_AFTER

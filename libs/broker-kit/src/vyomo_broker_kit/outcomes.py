@@ -1,0 +1,38 @@
+"""What a call to a broker came to. There is no fifth case, and no exception of a client crosses the port.
+
+Only a white list of answers may be `Refused`, and only what provably never left may be `NotSent`; everything else is `Unknown`.
+"""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """The broker took it. Says nothing about the exchange."""
+
+    broker_order_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """The broker said no, conclusively; `text` is its own, verbatim."""
+
+    code: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class NotSent:
+    """No connection was made, so nothing left: name resolution, connect or TLS failure, no free connection in time."""
+
+    cause: str
+
+
+@dataclass(frozen=True, slots=True)
+class Unknown:
+    """It may or may not have happened: only the broker's book can tell. Never sent again."""
+
+    cause: str
+
+
+Outcome = Accepted | Refused | NotSent | Unknown

@@ -1,0 +1,1 @@
+"""Vocabulary, commands, events and order lifecycle shared by every Vyomo process."""

@@ -1,0 +1,71 @@
+"""An instrument as orders are checked against it and as quotes name it."""
+
+from datetime import date
+from decimal import Decimal
+
+from vyomo_contracts.identifiers import instrument_key
+from vyomo_contracts.messages import Instant, Tolerant
+from vyomo_contracts.money import Price, to_price
+from vyomo_contracts.vocabulary import Exchange, InstrumentKind, OptionType
+
+
+class Instrument(Tolerant):
+    """One row of `market.instruments`. The symbol is Kite's tradingsymbol."""
+
+    exchange: Exchange
+    symbol: str
+    name: str
+    kind: InstrumentKind
+    underlying: str | None = None
+    """`EXCHANGE:SYMBOL` of the instrument a contract derives from."""
+    expiry: date | None = None
+    strike: Price | None = None
+    option_type: OptionType | None = None
+    lot_size: int
+    tick_size: Decimal
+    freeze_quantity: int | None = None
+    """Largest quantity of one order; the exchange refuses more."""
+    multiplier: int = 1
+    """Units of price per unit of quantity (MCX: GOLD 100)."""
+    reference_price: Price
+    """Previous close: the base of the price band."""
+    band_percent: Decimal
+    """Width of the daily price band on each side of the reference price, in percent; 0 means none."""
+
+    @property
+    def key(self) -> str:
+        return instrument_key(self.exchange, self.symbol)
+
+    @property
+    def lower_band(self) -> Decimal | None:
+        return to_price(self.reference_price * (100 - self.band_percent) / 100) if self.band_percent else None
+
+    @property
+    def upper_band(self) -> Decimal | None:
+        return to_price(self.reference_price * (100 + self.band_percent) / 100) if self.band_percent else None
+
+
+class DepthLevel(Tolerant):
+    price: Price
+    quantity: int
+    orders: int
+
+
+class Quote(Tolerant):
+    """What the market shows of one instrument at one moment; depth has at most five levels a side, best first."""
+
+    exchange: Exchange
+    symbol: str
+    last_price: Price
+    previous_close: Price
+    open_price: Price
+    high_price: Price
+    low_price: Price
+    volume: int
+    bids: tuple[DepthLevel, ...] = ()
+    asks: tuple[DepthLevel, ...] = ()
+    at: Instant
+
+    @property
+    def key(self) -> str:
+        return instrument_key(self.exchange, self.symbol)

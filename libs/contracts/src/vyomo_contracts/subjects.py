@@ -1,0 +1,43 @@
+"""Every NATS subject, spelled once.
+
+Requests (`cmd.order`, `cmd.account`, `qry`) are core NATS and in no stream: a stream bound to them would answer in the
+server's name instead of the service.
+"""
+
+from typing import Final
+
+ROOT: Final = "vyomo.v1"
+
+PLACE_ORDERS: Final = f"{ROOT}.cmd.order.place"
+CANCEL_ORDERS: Final = f"{ROOT}.cmd.order.cancel"
+MODIFY_ORDERS: Final = f"{ROOT}.cmd.order.modify"
+CREATE_ACCOUNTS: Final = f"{ROOT}.cmd.account.create"
+SET_ACCOUNTS_ACTIVE: Final = f"{ROOT}.cmd.account.set_active"
+SYNC_POSITIONS: Final = f"{ROOT}.cmd.account.sync"
+WATCH_INSTRUMENTS: Final = f"{ROOT}.cmd.market.watch"
+QUOTES: Final = f"{ROOT}.qry.market.quotes"
+TICKS: Final = f"{ROOT}.md.ticks"
+
+ALL_DOORBELLS: Final = f"{ROOT}.cmd.broker.>"
+ALL_EVENTS: Final = f"{ROOT}.evt.>"
+ALL_DEAD_LETTERS: Final = f"{ROOT}.dlq.>"
+
+
+def health(service: str) -> str:
+    return f"{ROOT}.qry.health.{service}"
+
+
+def doorbell(broker: str, partition: int) -> str:
+    return f"{ROOT}.cmd.broker.{broker}.{partition}"
+
+
+def doorbells_of(broker: str) -> str:
+    return f"{ROOT}.cmd.broker.{broker}.*"
+
+
+def events(broker: str, partition: int) -> str:
+    return f"{ROOT}.evt.{broker}.{partition}"
+
+
+def dead_letters(consumer: str) -> str:
+    return f"{ROOT}.dlq.{consumer}"

@@ -1,0 +1,167 @@
+"""The words of the public API, the database and the bus. One spelling everywhere; a broker's own words stay in its adapter."""
+
+from enum import StrEnum
+
+
+class Broker(StrEnum):
+    PAPER = "paper"
+    ZERODHA = "zerodha"
+    ANGEL = "angel"
+
+
+class Exchange(StrEnum):
+    NSE = "NSE"
+    NFO = "NFO"
+    BSE = "BSE"
+    BFO = "BFO"
+    MCX = "MCX"
+
+    @property
+    def is_cash(self) -> bool:
+        return self in {Exchange.NSE, Exchange.BSE}
+
+
+class TransactionType(StrEnum):
+    BUY = "BUY"
+    SELL = "SELL"
+
+    @property
+    def sign(self) -> int:
+        """+1 for BUY, -1 for SELL: what one unit does to a position."""
+        return 1 if self is TransactionType.BUY else -1
+
+
+class OrderType(StrEnum):
+    MARKET = "MARKET"
+    LIMIT = "LIMIT"
+    SL = "SL"
+    """Stop-limit: rests until the last price reaches the trigger, then is a LIMIT order."""
+    SL_M = "SL-M"
+    """Stop-market: rests until the last price reaches the trigger, then is a MARKET order."""
+
+    @property
+    def takes_price(self) -> bool:
+        return self in {OrderType.LIMIT, OrderType.SL}
+
+    @property
+    def takes_trigger_price(self) -> bool:
+        return self in {OrderType.SL, OrderType.SL_M}
+
+
+class Product(StrEnum):
+    CNC = "CNC"
+    """Delivery in the cash segment."""
+    MIS = "MIS"
+    """Intraday, squared off by the broker before the close."""
+    NRML = "NRML"
+    """Carried futures and options."""
+
+
+class Validity(StrEnum):
+    DAY = "DAY"
+    IOC = "IOC"
+
+
+class InstrumentKind(StrEnum):
+    INDEX = "INDEX"
+    EQUITY = "EQUITY"
+    FUTURE = "FUTURE"
+    OPTION = "OPTION"
+
+
+class OptionType(StrEnum):
+    CE = "CE"
+    PE = "PE"
+
+
+class OrderState(StrEnum):
+    """Best knowledge of where an order stands. `vyomo_contracts.lifecycle` says which moves are legal."""
+
+    NEW = "NEW"
+    """Recorded by us, nothing sent."""
+    DENIED = "DENIED"
+    """Refused by our own risk rules or controls; never reached a broker."""
+    SUBMITTING = "SUBMITTING"
+    """Intent is durable; the call may be on the wire."""
+    UNCONFIRMED = "UNCONFIRMED"
+    """The call's outcome is unknown; only evidence moves it on."""
+    ACKNOWLEDGED = "ACKNOWLEDGED"
+    """The broker gave an order id; its own verdict is outstanding."""
+    TRIGGER_PENDING = "TRIGGER_PENDING"
+    OPEN = "OPEN"
+    PARTIALLY_FILLED = "PARTIALLY_FILLED"
+    FILLED = "FILLED"
+    CANCELLED = "CANCELLED"
+    REJECTED = "REJECTED"
+    EXPIRED = "EXPIRED"
+
+    @property
+    def is_terminal(self) -> bool:
+        return self in TERMINAL_STATES
+
+    @property
+    def status(self) -> "OrderStatus":
+        return STATUS_OF_STATE[self]
+
+
+TERMINAL_STATES = frozenset(
+    {
+        OrderState.DENIED,
+        OrderState.FILLED,
+        OrderState.CANCELLED,
+        OrderState.REJECTED,
+        OrderState.EXPIRED,
+    }
+)
+
+WORKING_STATES = frozenset(
+    {
+        OrderState.SUBMITTING,
+        OrderState.UNCONFIRMED,
+        OrderState.ACKNOWLEDGED,
+        OrderState.TRIGGER_PENDING,
+        OrderState.OPEN,
+        OrderState.PARTIALLY_FILLED,
+    }
+)
+"""States in which a broker may hold the order."""
+
+
+class OrderStatus(StrEnum):
+    """The specification's four words; the finer truth is `OrderState`."""
+
+    PENDING = "PENDING"
+    COMPLETE = "COMPLETE"
+    CANCELLED = "CANCELLED"
+    REJECTED = "REJECTED"
+
+
+STATUS_OF_STATE = {
+    **dict.fromkeys(OrderState, OrderStatus.PENDING),
+    OrderState.FILLED: OrderStatus.COMPLETE,
+    OrderState.CANCELLED: OrderStatus.CANCELLED,
+    OrderState.EXPIRED: OrderStatus.CANCELLED,
+    OrderState.DENIED: OrderStatus.REJECTED,
+    OrderState.REJECTED: OrderStatus.REJECTED,
+}
+
+
+class PendingAction(StrEnum):
+    """A change asked for and not yet answered by the broker. Not a state: the order keeps its own while this is open."""
+
+    MODIFY = "MODIFY"
+    CANCEL = "CANCEL"
+
+
+class Origin(StrEnum):
+    VYOMO = "vyomo"
+    EXTERNAL = "external"
+    """Placed elsewhere: the broker's own app, or a front door of the paper exchange."""
+    RECONCILIATION = "reconciliation"
+
+
+class Scope(StrEnum):
+    """What an API key may do."""
+
+    READ = "read"
+    TRADE = "trade"

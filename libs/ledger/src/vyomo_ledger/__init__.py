@@ -1,0 +1,1 @@
+"""The order record in PostgreSQL: accept, claim, step, outbox, relay and sweeper."""

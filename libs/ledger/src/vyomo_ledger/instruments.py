@@ -1,0 +1,78 @@
+"""Looking instruments up in `market.instruments`, with a bounded memory: no process holds the whole market as objects."""
+
+from collections import OrderedDict
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Final
+
+from vyomo_contracts.identifiers import instrument_key
+from vyomo_contracts.instruments import Instrument
+from vyomo_service_kit.clock import Clock
+from vyomo_service_kit.database import Connection, Database
+
+INSTRUMENT_COLUMNS: Final = ", ".join(Instrument.model_fields)
+
+_BY_KEY: Final = f"""
+SELECT {INSTRUMENT_COLUMNS} FROM market.instruments
+WHERE (exchange, symbol) IN (SELECT * FROM unnest($1::text[], $2::text[]))
+"""
+_EXCHANGES: Final = "SELECT exchange FROM market.instruments WHERE symbol = $1 ORDER BY exchange"
+
+
+@dataclass(slots=True)
+class _Kept:
+    instrument: Instrument | None
+    until: float
+
+
+class InstrumentDirectory:
+    """Remembers the `capacity` instruments used last, each for `fresh_seconds`; unknown ones for one second."""
+
+    def __init__(
+        self, database: Database, clock: Clock, *, capacity: int = 5000, fresh_seconds: float = 60.0
+    ) -> None:
+        self._database = database
+        self._clock = clock
+        self._capacity = capacity
+        self._fresh_seconds = fresh_seconds
+        self._kept: OrderedDict[str, _Kept] = OrderedDict()
+
+    async def find(self, keys: Iterable[tuple[str, str]]) -> dict[str, Instrument]:
+        """The instruments of (exchange, symbol) pairs by their `EXCHANGE:SYMBOL` key; unknown ones are absent. At most one query."""
+        now = self._clock.elapsed()
+        found: dict[str, Instrument] = {}
+        missing: dict[str, tuple[str, str]] = {}
+        for exchange, symbol in keys:
+            key = instrument_key(exchange, symbol)
+            kept = self._kept.get(key)
+            if kept is None or kept.until < now:
+                missing[key] = (exchange, symbol)
+            elif kept.instrument is not None:
+                self._kept.move_to_end(key)
+                found[key] = kept.instrument
+        if missing:
+            async with self._database.connection() as connection:
+                found |= await self._load(connection, missing, now)
+        return found
+
+    async def exchanges_of(self, symbol: str) -> list[str]:
+        """Where a symbol is listed, for an error that says what would be right."""
+        async with self._database.connection() as connection:
+            return [row["exchange"] for row in await connection.fetch(_EXCHANGES, symbol)]
+
+    def forget(self) -> None:
+        self._kept.clear()
+
+    async def _load(
+        self, connection: Connection, missing: dict[str, tuple[str, str]], now: float
+    ) -> dict[str, Instrument]:
+        exchanges, symbols = zip(*missing.values(), strict=True)
+        rows = await connection.fetch(_BY_KEY, list(exchanges), list(symbols))
+        found = {each.key: each for each in (Instrument.model_validate(dict(row)) for row in rows)}
+        for key in missing:
+            instrument = found.get(key)
+            self._kept[key] = _Kept(instrument, now + (self._fresh_seconds if instrument else 1.0))
+            self._kept.move_to_end(key)
+        while len(self._kept) > self._capacity:
+            self._kept.popitem(last=False)
+        return found

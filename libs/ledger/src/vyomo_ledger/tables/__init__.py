@@ -1,0 +1,20 @@
+"""The shared tables for SQLAlchemy Core queries. Migrations define them; a test holds both against each other."""
+
+from vyomo_ledger.tables.accounts import broker_accounts, holdings, positions
+from vyomo_ledger.tables.ledger import broker_orders, fills, lanes, leases, order_events, outbox
+from vyomo_ledger.tables.market import instruments
+from vyomo_ledger.tables.metadata import metadata
+
+__all__ = [
+    "broker_accounts",
+    "broker_orders",
+    "fills",
+    "holdings",
+    "instruments",
+    "lanes",
+    "leases",
+    "metadata",
+    "order_events",
+    "outbox",
+    "positions",
+]

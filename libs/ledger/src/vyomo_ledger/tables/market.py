@@ -1,0 +1,27 @@
+from sqlalchemy import BigInteger, Column, Date, Identity, Integer, Numeric, Table, Text, UniqueConstraint
+
+from vyomo_ledger.tables.metadata import INSTANT, PRICE, metadata
+
+instruments = Table(
+    "instruments",
+    metadata,
+    Column("id", BigInteger, Identity(always=True), primary_key=True),
+    Column("exchange", Text, nullable=False),
+    Column("symbol", Text, nullable=False),
+    Column("name", Text, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("underlying", Text),
+    Column("expiry", Date),
+    Column("strike", PRICE),
+    Column("option_type", Text),
+    Column("lot_size", Integer, nullable=False),
+    Column("tick_size", PRICE, nullable=False),
+    Column("freeze_quantity", Integer),
+    Column("multiplier", Integer, nullable=False),
+    Column("reference_price", PRICE, nullable=False),
+    Column("band_percent", Numeric(9, 4), nullable=False),
+    Column("source", Text, nullable=False),
+    Column("updated_at", INSTANT, nullable=False),
+    UniqueConstraint("exchange", "symbol"),
+    schema="market",
+)

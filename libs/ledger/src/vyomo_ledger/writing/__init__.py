@@ -1,0 +1,35 @@
+"""The only code that writes orders. The order-router and the workers use it; readers must not import it."""
+
+from vyomo_ledger.writing.accept import (
+    Acceptance,
+    Accepted,
+    AccountClosed,
+    AccountMissing,
+    NewOrder,
+    Replayed,
+)
+from vyomo_ledger.writing.ledger import Ledger
+from vyomo_ledger.writing.publishing import EventPublisher
+from vyomo_ledger.writing.transaction import (
+    Claimed,
+    LedgerTransaction,
+    LostRaceError,
+    PendingChange,
+    Step,
+)
+
+__all__ = [
+    "Acceptance",
+    "Accepted",
+    "AccountClosed",
+    "AccountMissing",
+    "Claimed",
+    "EventPublisher",
+    "Ledger",
+    "LedgerTransaction",
+    "LostRaceError",
+    "NewOrder",
+    "PendingChange",
+    "Replayed",
+    "Step",
+]

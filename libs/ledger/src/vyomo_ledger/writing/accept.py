@@ -1,0 +1,205 @@
+"""Accepting a list of orders: one statement, one commit, whatever the list's length.
+
+Within the statement: the accounts' ACCEPT lanes are locked in account order; each order is numbered within its account; a used
+idempotency key inserts nothing; order, event v1 and outbox row exist together or not at all. A bad row fails only itself: an
+account that is not the principal's or does not take orders has no lane to join, and a used key is a conflict that does nothing.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from vyomo_contracts.events import OrderChanged
+from vyomo_contracts.orders import Order
+from vyomo_contracts.topology import partition_of
+from vyomo_ledger.orders import ORDER_COLUMNS, order_of
+from vyomo_ledger.sequence import HORIZON_SQL, TRANSACTION_SQL
+from vyomo_ledger.writing.bodies import event_body, event_type
+from vyomo_ledger.writing.publishing import Publication
+from vyomo_service_kit.database import Connection, Row
+
+
+@dataclass(frozen=True, slots=True)
+class NewOrder:
+    """A validated order, NEW or already DENIED by risk, at version 1."""
+
+    order: Order
+    idempotency_key: str
+    body_hash: str
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    order: Order
+
+
+@dataclass(frozen=True, slots=True)
+class Replayed:
+    """The key was used before, for `order` as it now is. `same_request` is False when it was another request."""
+
+    order: Order
+    same_request: bool
+
+
+@dataclass(frozen=True, slots=True)
+class AccountMissing:
+    """No such account, or another user's: the caller must not learn which."""
+
+
+@dataclass(frozen=True, slots=True)
+class AccountClosed:
+    """The account takes no new orders."""
+
+
+Acceptance = Accepted | Replayed | AccountMissing | AccountClosed
+
+_ACCEPT: Final = f"""
+WITH input AS MATERIALIZED (
+    SELECT i.*, row_number() OVER (PARTITION BY i.account_id, i.user_id ORDER BY i.place) AS nth
+    FROM unnest(
+        $1::bigint[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[], $9::integer[],
+        $10::numeric[], $11::numeric[], $12::text[], $13::text[], $14::text[], $15::text[], $16::text[], $17::text[],
+        $18::text[], $19::text[], $20::text[], $21::text[], $22::text[], $23::text[], $24::timestamptz[],
+        $25::timestamptz[], $26::text[], $27::text[], $28::integer[]
+    ) WITH ORDINALITY AS i (
+        account_id, user_id, broker, order_id, symbol, exchange, transaction_type, order_type, quantity,
+        price, trigger_price, product, validity, state, reason_code, reason, tag,
+        broker_tag, strategy_id, parent_order_id, group_id, idempotency_key, body_hash, created_at,
+        expires_at, event_type, body, partition, place
+    )
+), locked AS MATERIALIZED (
+    SELECT account_id, user_id, broker FROM ledger.lanes
+    WHERE lane = 'ACCEPT' AND accepting AND account_id IN (SELECT account_id FROM input)
+    ORDER BY account_id
+    FOR UPDATE
+), counted AS (
+    SELECT i.account_id, count(*) AS orders
+    FROM input i JOIN locked l USING (account_id, user_id, broker) GROUP BY i.account_id
+), advanced AS (
+    UPDATE ledger.lanes l SET next_sequence = l.next_sequence + c.orders
+    FROM counted c WHERE l.account_id = c.account_id AND l.lane = 'ACCEPT'
+    RETURNING l.account_id, l.user_id, l.next_sequence - c.orders AS first
+), inserted AS (
+    INSERT INTO ledger.broker_orders (
+        account_id, order_id, user_id, broker, symbol, exchange, transaction_type, order_type, quantity, price,
+        trigger_price, state, product, validity, tag, broker_tag, strategy_id, parent_order_id, group_id, reason_code,
+        reason, idempotency_key, body_hash, sequence, version, expires_at, created_at, updated_at
+    )
+    SELECT i.account_id, i.order_id, i.user_id, i.broker, i.symbol, i.exchange, i.transaction_type, i.order_type,
+           i.quantity, i.price, i.trigger_price, i.state, i.product, i.validity, i.tag, i.broker_tag, i.strategy_id,
+           i.parent_order_id, i.group_id, i.reason_code, i.reason, i.idempotency_key, i.body_hash,
+           a.first + i.nth - 1, 1, i.expires_at, i.created_at, i.created_at
+    FROM input i JOIN advanced a USING (account_id, user_id)
+    ORDER BY i.place
+    ON CONFLICT (account_id, idempotency_key) DO NOTHING
+    RETURNING order_id
+), recorded AS (
+    INSERT INTO ledger.order_events (order_id, version, account_id, user_id, sequence, type, body, recorded_at)
+    SELECT i.order_id, 1, i.account_id, i.user_id, {TRANSACTION_SQL} | i.place, i.event_type, i.body::jsonb, i.created_at
+    FROM input i JOIN inserted USING (order_id)
+), announced AS (
+    INSERT INTO ledger.outbox (broker, partition, order_ids, versions)
+    SELECT i.broker, i.partition, array_agg(i.order_id ORDER BY i.place), array_agg(1)
+    FROM input i JOIN inserted USING (order_id) GROUP BY i.broker, i.partition
+    RETURNING id, broker, partition
+)
+SELECT i.place, {TRANSACTION_SQL} | i.place AS sequence, {HORIZON_SQL} AS horizon, o.id AS outbox_id
+FROM input i JOIN inserted USING (order_id) JOIN announced o USING (broker, partition)
+"""
+
+_KNOWN: Final = f"""
+SELECT i.place, o.body_hash AS known_hash, l.account_id IS NOT NULL AS owned, {", ".join(f"o.{name.strip()}" for name in ORDER_COLUMNS.split(","))}
+FROM unnest($1::bigint[], $2::text[], $3::text[]) WITH ORDINALITY AS i (wanted_account, wanted_user, wanted_key, place)
+LEFT JOIN ledger.lanes l ON l.account_id = i.wanted_account AND l.user_id = i.wanted_user AND l.lane = 'ACCEPT'
+LEFT JOIN ledger.broker_orders o ON o.account_id = l.account_id AND o.idempotency_key = i.wanted_key
+"""
+
+
+async def accept_orders(
+    connection: Connection, orders: Sequence[NewOrder], *, partitions: int
+) -> tuple[list[Acceptance], list[Publication]]:
+    """Record the orders and tell what became of each, in order, with what is to be published now that it is committed.
+
+    Two equal keys in one list: the first is inserted, the second is answered as its replay.
+    """
+    rows = await connection.fetch(_ACCEPT, *_columns(orders, partitions))
+    answers: list[Acceptance | None] = [None] * len(orders)
+    publications: dict[int, Publication] = {}
+    for row in sorted(rows, key=_place):
+        order = orders[row["place"] - 1].order
+        answers[row["place"] - 1] = Accepted(order)
+        partition = partition_of(order.account_id, partitions)
+        publication = publications.setdefault(
+            row["outbox_id"], Publication(row["outbox_id"], order.broker, partition, [])
+        )
+        publication.events.append(
+            OrderChanged(sequence=row["sequence"], cursor=min(row["sequence"], row["horizon"]), order=order)
+        )
+    missing = [index for index, answer in enumerate(answers) if answer is None]
+    if missing:
+        for index, answer in zip(
+            missing, await _look_up(connection, [orders[i] for i in missing]), strict=True
+        ):
+            answers[index] = answer
+    return [answer for answer in answers if answer is not None], list(publications.values())
+
+
+def _place(row: Row) -> int:
+    return row["place"]
+
+
+async def _look_up(connection: Connection, orders: Sequence[NewOrder]) -> list[Acceptance]:
+    rows = await connection.fetch(
+        _KNOWN,
+        [new.order.account_id for new in orders],
+        [new.order.user_id for new in orders],
+        [new.idempotency_key for new in orders],
+    )
+    answers: list[Acceptance] = []
+    for new, row in zip(orders, sorted(rows, key=_place), strict=True):
+        if not row["owned"]:
+            answers.append(AccountMissing())
+        elif row["known_hash"] is None:
+            answers.append(AccountClosed())
+        else:
+            answers.append(Replayed(order_of(row), same_request=row["known_hash"] == new.body_hash))
+    return answers
+
+
+def _columns(orders: Sequence[NewOrder], partitions: int) -> list[list[Any]]:
+    """The statement's parameters: one array a column."""
+    return [list(column) for column in zip(*(_row(new, partitions) for new in orders), strict=True)]
+
+
+def _row(new: NewOrder, partitions: int) -> tuple[Any, ...]:
+    order = new.order
+    return (
+        order.account_id,
+        order.user_id,
+        order.broker,
+        order.order_id,
+        order.symbol,
+        order.exchange,
+        order.transaction_type,
+        order.order_type,
+        order.quantity,
+        order.price,
+        order.trigger_price,
+        order.product,
+        order.validity,
+        order.state,
+        order.reason_code,
+        order.reason,
+        order.tag,
+        order.broker_tag,
+        order.strategy_id,
+        order.parent_order_id,
+        order.group_id,
+        new.idempotency_key,
+        new.body_hash,
+        order.created_at,
+        order.expires_at,
+        event_type(None, order),
+        event_body(order, ()),
+        partition_of(order.account_id, partitions),
+    )

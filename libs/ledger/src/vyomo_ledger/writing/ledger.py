@@ -1,0 +1,41 @@
+"""The ledger as its users hold it: accept a list, or open a transaction; both publish after their commit."""
+
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import asynccontextmanager
+
+from vyomo_ledger.writing.accept import Acceptance, NewOrder, accept_orders
+from vyomo_ledger.writing.publishing import EventPublisher
+from vyomo_ledger.writing.transaction import LedgerTransaction
+from vyomo_service_kit.database import Database
+
+
+class Ledger:
+    def __init__(self, database: Database, publisher: EventPublisher, *, partitions: int) -> None:
+        self.database = database
+        self._publisher = publisher
+        self._partitions = partitions
+
+    async def accept(self, orders: Sequence[NewOrder]) -> list[Acceptance]:
+        """Record the orders durably, one commit for all, and tell what became of each.
+
+        Raises:
+            RecordUnavailableError: nothing is known to be recorded; the idempotency keys decide on a repeat.
+        """
+        async with self.database.connection() as connection:
+            answers, publications = await accept_orders(connection, orders, partitions=self._partitions)
+        self._publisher.publish(publications)
+        return answers
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncGenerator[LedgerTransaction]:
+        """Lock, decide, and leave: the decisions are written, committed and then published. An exception undoes all.
+
+        Raises:
+            RecordUnavailableError: the server cannot be reached; an ambiguous commit is settled by the next lock.
+            LostRaceError: somebody wrote without locking.
+        """
+        async with self.database.transaction() as connection:
+            transaction = LedgerTransaction(connection, partitions=self._partitions)
+            yield transaction
+            publications = await transaction.flush()
+        self._publisher.publish(publications)

@@ -1,0 +1,122 @@
+"""Telling the bus what a commit changed: from memory right after the commit, outbox row deleted once the bus has stored it.
+
+Losing any of it is harmless: the row stays and the relay publishes it again. Consumers gate by version, so twice is harmless too.
+"""
+
+import asyncio
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+import structlog
+
+from vyomo_contracts import subjects
+from vyomo_contracts.events import BrokerEvents, Event
+from vyomo_service_kit.bus import Bus, BusUnavailableError
+from vyomo_service_kit.clock import Clock
+from vyomo_service_kit.database import Database, RecordUnavailableError
+from vyomo_service_kit.identifiers import IdentifierFactory
+from vyomo_service_kit.runtime import cancel_and_wait, repeat
+
+log = structlog.get_logger()
+
+MOST_IN_FLIGHT = 256
+_CLEAR_SECONDS = 0.25
+
+_CLEAR = "DELETE FROM ledger.outbox WHERE id = ANY($1::bigint[])"
+
+
+@dataclass(slots=True)
+class Publication:
+    """One outbox row and the events it stands for."""
+
+    outbox_id: int
+    broker: str
+    partition: int
+    events: list[Event]
+
+
+class EventPublisher:
+    """Publishes in the order of the commits; at most `MOST_IN_FLIGHT` messages wait for their acknowledgement, more are left to the relay."""
+
+    def __init__(
+        self, bus: Bus, database: Database, clock: Clock, identifiers: IdentifierFactory, *, source: str
+    ) -> None:
+        self._bus = bus
+        self._database = database
+        self._clock = clock
+        self._identifiers = identifiers
+        self._source = source
+        self._in_flight: set[asyncio.Task[None]] = set()
+        self._stored: list[int] = []
+        self._some_stored = asyncio.Event()
+
+    @asynccontextmanager
+    async def running(self) -> AsyncGenerator[None]:
+        clearing = asyncio.create_task(
+            repeat(self._clear, every_seconds=3600, name="outbox.clear", wake=self._some_stored)
+        )
+        try:
+            yield
+        finally:
+            if self._in_flight:
+                await asyncio.wait(self._in_flight, timeout=2)
+            await cancel_and_wait(clearing)
+            try:
+                await self._clear()
+            except RecordUnavailableError:
+                log.info("outbox.left_to_relay", rows=len(self._stored))
+
+    def publish(self, publications: Sequence[Publication]) -> None:
+        """Start publishing what was just committed; never waits and never fails the caller."""
+        for publication in publications:
+            if len(self._in_flight) >= MOST_IN_FLIGHT:
+                log.warning("outbox.left_to_relay", outbox_id=publication.outbox_id)
+                continue
+            task = asyncio.create_task(self._publish(publication))
+            self._in_flight.add(task)
+            task.add_done_callback(self._in_flight.discard)
+
+    async def store(self, publication: Publication) -> None:
+        """Publish one and wait until the bus has stored it.
+
+        Raises:
+            BusUnavailableError: not stored as far as we know.
+        """
+        message_id = f"outbox-{publication.outbox_id}"
+        envelope = BrokerEvents(
+            id=message_id,
+            type=BrokerEvents.TYPE,
+            time=self._clock.now(),
+            correlation_id=self._identifiers.message_id(),
+            source=self._source,
+            items=tuple(publication.events),
+        )
+        await self._bus.store(
+            subjects.events(publication.broker, publication.partition),
+            envelope.model_dump_json().encode(),
+            message_id=message_id,
+        )
+
+    async def _publish(self, publication: Publication) -> None:
+        try:
+            await self.store(publication)
+        except BusUnavailableError as error:
+            log.warning("outbox.not_published", outbox_id=publication.outbox_id, why=str(error))
+            return
+        self._stored.append(publication.outbox_id)
+        self._some_stored.set()
+
+    async def _clear(self) -> None:
+        """One statement for all that was stored in the last quarter second: clearing is not a commit per order."""
+        if not self._stored:
+            return
+        await asyncio.sleep(_CLEAR_SECONDS)
+        stored, self._stored = self._stored, []
+        try:
+            async with self._database.connection() as connection:
+                await connection.execute(_CLEAR, stored)
+        except RecordUnavailableError:
+            # Kept: the rows must go once the server is back, or the relay repeats them for nothing.
+            self._stored = stored + self._stored
+            raise

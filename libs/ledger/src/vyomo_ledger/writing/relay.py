@@ -1,0 +1,110 @@
+"""The safety net under publishing: outbox rows whose committer did not get them onto the bus are published by whoever holds the lease.
+
+A row only points at what changed, and events are snapshots, so the relay sends the order events as recorded and the positions,
+holdings and funds as they now are.
+"""
+
+from datetime import timedelta
+from typing import Final
+
+import structlog
+from pydantic import TypeAdapter
+
+from vyomo_contracts.events import Event, FundsChanged, HoldingChanged, OrderChanged, PositionChanged
+from vyomo_contracts.orders import Fill, Order
+from vyomo_contracts.portfolio import Funds, Holding, Position
+from vyomo_ledger.writing.leases import Lease
+from vyomo_ledger.writing.publishing import EventPublisher, Publication
+from vyomo_service_kit.bus import BusUnavailableError
+from vyomo_service_kit.database import Connection, Database, Row
+
+log = structlog.get_logger()
+
+LEFT_BEHIND_AFTER: Final = timedelta(seconds=2)
+"""A committer publishes within milliseconds; a row this old was left behind."""
+MOST_ROWS: Final = 200
+
+_FILLS = TypeAdapter(tuple[Fill, ...])
+
+_LEFT_BEHIND: Final = (
+    "SELECT * FROM ledger.outbox WHERE created_at < now() - $1::interval ORDER BY id LIMIT $2"
+)
+_DELETE: Final = "DELETE FROM ledger.outbox WHERE id = $1"
+_EVENTS: Final = """
+SELECT e.sequence, e.body -> 'order' AS snapshot, e.body -> 'fills' AS fills
+FROM ledger.order_events e
+JOIN unnest($1::text[], $2::integer[]) AS wanted (order_id, version) USING (order_id, version)
+ORDER BY e.sequence
+"""
+_POSITIONS: Final = """
+SELECT * FROM accounts.positions
+WHERE account_id || '|' || exchange || '|' || symbol || '|' || product = ANY($1::text[]) AND account_id = ANY($2::bigint[])
+"""
+_HOLDINGS: Final = """
+SELECT * FROM accounts.holdings
+WHERE account_id || '|' || exchange || '|' || symbol = ANY($1::text[]) AND account_id = ANY($2::bigint[])
+"""
+_FUNDS: Final = """
+SELECT id AS account_id, user_id, broker, balance, margin_used AS used, margin_available AS available,
+       funds_version AS version, updated_at
+FROM accounts.broker_accounts WHERE id = ANY($1::bigint[])
+"""
+
+
+class Relay:
+    def __init__(self, database: Database, publisher: EventPublisher, lease: Lease) -> None:
+        self._database = database
+        self._publisher = publisher
+        self._lease = lease
+
+    async def run_once(self) -> int:
+        """Publish what was left behind; the number of rows that are on the bus now."""
+        if not await self._lease.hold():
+            return 0
+        published = 0
+        async with self._database.connection() as connection:
+            for row in await connection.fetch(_LEFT_BEHIND, LEFT_BEHIND_AFTER, MOST_ROWS):
+                events = await _events_of(connection, row)
+                try:
+                    await self._publisher.store(
+                        Publication(row["id"], row["broker"], row["partition"], events)
+                    )
+                except BusUnavailableError as error:
+                    log.warning("relay.bus_unavailable", why=str(error))
+                    break
+                # Only after the acknowledgement: a crash in between publishes twice, never not at all.
+                await connection.execute(_DELETE, row["id"])
+                published += 1
+        if published:
+            log.info("relay.published", rows=published)
+        return published
+
+
+async def _events_of(connection: Connection, row: Row) -> list[Event]:
+    orders = await connection.fetch(_EVENTS, row["order_ids"], row["versions"]) if row["order_ids"] else []
+    positions = await _fetch_by_key(connection, _POSITIONS, row["position_keys"])
+    holdings = await _fetch_by_key(connection, _HOLDINGS, row["holding_keys"])
+    funds = await connection.fetch(_FUNDS, row["account_ids"]) if row["account_ids"] else []
+    return [
+        *map(_order_changed, orders),
+        *(PositionChanged(position=Position.model_validate(dict(each))) for each in positions),
+        *(
+            HoldingChanged(user_id=each["user_id"], holding=Holding.model_validate(dict(each)))
+            for each in holdings
+        ),
+        *(FundsChanged(funds=Funds.model_validate(dict(each))) for each in funds),
+    ]
+
+
+async def _fetch_by_key(connection: Connection, query: str, keys: list[str]) -> list[Row]:
+    """Keys are `account|exchange|symbol...`; the account number lets the query use its index."""
+    return await connection.fetch(query, keys, [int(key.split("|", 1)[0]) for key in keys]) if keys else []
+
+
+def _order_changed(row: Row) -> OrderChanged:
+    return OrderChanged(
+        sequence=row["sequence"],
+        cursor=row["sequence"],
+        order=Order.model_validate_json(row["snapshot"]),
+        fills=_FILLS.validate_json(row["fills"]),
+    )

@@ -1,0 +1,1 @@
+"""Settings, logging, lifespan, clock, ids and the NATS and PostgreSQL edges."""

@@ -1,0 +1,205 @@
+"""The edge to NATS: one connection per process, FastStream for typed handlers, the raw client where a message must be cheap.
+
+`Bus.request` raises `BusUnavailableError` within the given limit; nothing a caller does can hang on the bus.
+"""
+
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from typing import TypeVar
+
+import structlog
+from faststream.nats import NatsBroker
+from nats.aio.client import Client
+from nats.errors import Error as NatsError
+from nats.errors import NoRespondersError
+from nats.js import JetStreamContext
+from nats.js.api import AckPolicy as JetStreamAckPolicy
+from nats.js.api import ConsumerConfig, PersistMode, RetentionPolicy, StorageType, StreamConfig
+from nats.js.errors import NotFoundError
+from pydantic import BaseModel
+
+from vyomo_contracts.messages import Envelope
+from vyomo_contracts.topology import STREAMS, Consumer, Stream
+from vyomo_service_kit.consuming import AnsweringMiddleware
+
+log = structlog.get_logger()
+
+Answer = TypeVar("Answer", bound=BaseModel)
+
+_JSON_HEADERS = {"content-type": "application/json"}
+_STORE_SECONDS = 5.0
+
+
+class BusUnavailableError(Exception):
+    """The bus is down, or nobody answered in time."""
+
+    def __init__(self, subject: str, why: str) -> None:
+        super().__init__(f"no answer on {subject}: {why}")
+        self.subject = subject
+
+
+class RequestRefusedError(Exception):
+    """The server answered, but not with the expected message: it could not read the request, or failed."""
+
+    def __init__(self, subject: str, answer: bytes) -> None:
+        super().__init__(f"unexpected answer on {subject}: {answer[:500]!r}")
+
+
+class Bus:
+    """Construct, register handlers on `broker`, then `open`."""
+
+    def __init__(self, url: str, *, name: str) -> None:
+        self._reconnected: list[Callable[[], Awaitable[None]]] = []
+        self.broker = NatsBroker(
+            url,
+            name=name,
+            max_reconnect_attempts=-1,
+            reconnect_time_wait=0.25,  # pyright: ignore[reportArgumentType] - nats-py takes fractions of a second
+            connect_timeout=2,
+            ping_interval=5,
+            max_outstanding_pings=2,
+            reconnected_cb=self._on_reconnected,
+            disconnected_cb=self._on_disconnected,
+            error_cb=_on_error,
+            middlewares=(AnsweringMiddleware,),
+            logger=None,
+        )
+        self._client: Client | None = None
+
+    @property
+    def client(self) -> Client:
+        if self._client is None:
+            raise BusUnavailableError("(any)", "not connected yet")
+        return self._client
+
+    @property
+    def stored(self) -> JetStreamContext:
+        return self.client.jetstream(timeout=_STORE_SECONDS)
+
+    @property
+    def is_connected(self) -> bool:
+        return self._client is not None and self._client.is_connected
+
+    def on_reconnected(self, action: Callable[[], Awaitable[None]]) -> None:
+        """Called after each reconnect: whatever was published meanwhile was missed."""
+        self._reconnected.append(action)
+
+    @asynccontextmanager
+    async def open(self) -> AsyncGenerator["Bus"]:
+        """Connect and start the registered handlers; on leaving, finish running handlers and flush."""
+        self._client = await self.broker.connect()
+        await self.broker.start()
+        try:
+            yield self
+        finally:
+            await self.broker.stop()
+
+    async def connect(self) -> None:
+        """Connect without starting handlers, for those who must declare or wait for streams first."""
+        self._client = await self.broker.connect()
+
+    async def request(
+        self, subject: str, message: Envelope, answer: type[Answer], *, timeout_seconds: float
+    ) -> Answer:
+        """Ask whoever serves `subject`.
+
+        Raises:
+            BusUnavailableError: not connected, nobody serves it, or no answer in time.
+            RequestRefusedError: the answer is not an `answer`.
+        """
+        if not self.is_connected:
+            # nats-py would keep the message and send it after the reconnect, long after the caller was told 503.
+            raise BusUnavailableError(subject, "not connected")
+        try:
+            response = await self.client.request(
+                subject, message.model_dump_json().encode(), timeout=timeout_seconds, headers=_JSON_HEADERS
+            )
+        except NoRespondersError as error:
+            raise BusUnavailableError(subject, "nobody serves it") from error
+        except (NatsError, OSError, TimeoutError) as error:
+            raise BusUnavailableError(subject, type(error).__name__) from error
+        try:
+            return answer.model_validate_json(response.data)
+        except ValueError as error:
+            raise RequestRefusedError(subject, response.data) from error
+
+    async def publish(self, subject: str, message: Envelope) -> None:
+        """Fire and forget, for hints and ticks. Dropped while the bus is down."""
+        if self.is_connected:
+            await self.client.publish(subject, message.model_dump_json().encode(), headers=_JSON_HEADERS)
+
+    async def store(self, subject: str, payload: bytes, *, message_id: str) -> None:
+        """Publish into a stream and wait until it is stored.
+
+        Raises:
+            BusUnavailableError: not stored as far as we know; repeat with the same id.
+        """
+        if not self.is_connected:
+            raise BusUnavailableError(subject, "not connected")
+        try:
+            await self.stored.publish(
+                subject, payload, timeout=_STORE_SECONDS, headers={**_JSON_HEADERS, "Nats-Msg-Id": message_id}
+            )
+        except (NatsError, OSError, TimeoutError) as error:
+            raise BusUnavailableError(subject, type(error).__name__) from error
+
+    async def _on_reconnected(self) -> None:
+        log.info("bus.reconnected")
+        for action in self._reconnected:
+            await action()
+
+    async def _on_disconnected(self) -> None:
+        log.warning("bus.disconnected")
+
+
+async def _on_error(error: Exception) -> None:
+    log.warning("bus.error", error=repr(error))
+
+
+async def declare_topology(stored: JetStreamContext, consumers: tuple[Consumer, ...]) -> None:
+    """Create what is missing and update what differs. Safe to repeat: after a wipe this brings everything back."""
+    for stream in STREAMS:
+        config = _stream_config(stream)
+        try:
+            known = (await stored.stream_info(stream.name)).config
+        except NotFoundError:
+            await stored.add_stream(config=config)
+            log.info("topology.stream_created", stream=stream.name)
+            continue
+        if (known.subjects, known.max_bytes, known.max_age) != (
+            config.subjects,
+            config.max_bytes,
+            config.max_age,
+        ):
+            await stored.update_stream(config=config)
+            log.info("topology.stream_updated", stream=stream.name)
+    for consumer in consumers:
+        await stored.add_consumer(consumer.stream, config=consumer_config(consumer))
+
+
+def _stream_config(stream: Stream) -> StreamConfig:
+    return StreamConfig(
+        name=stream.name,
+        subjects=list(stream.subjects),
+        storage=StorageType(stream.storage),
+        retention=RetentionPolicy(stream.retention),
+        max_age=stream.max_age,
+        max_bytes=stream.max_bytes,
+        duplicate_window=stream.duplicate_window,
+        num_replicas=stream.num_replicas,
+        persist_mode=PersistMode.ASYNC if stream.persist_mode == "async" else None,
+    )
+
+
+def consumer_config(consumer: Consumer) -> ConsumerConfig:
+    """A push consumer with a fixed delivery subject and group: when its stream is wiped and declared anew, subscribers go on."""
+    return ConsumerConfig(
+        durable_name=consumer.durable_name,
+        deliver_subject=consumer.deliver_subject,
+        deliver_group=consumer.durable_name,
+        filter_subject=consumer.filter_subject,
+        ack_policy=JetStreamAckPolicy.EXPLICIT,
+        ack_wait=consumer.ack_wait,
+        max_ack_pending=consumer.max_ack_pending,
+        max_deliver=consumer.max_deliver,
+    )

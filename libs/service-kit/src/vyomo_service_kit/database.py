@@ -1,0 +1,91 @@
+"""The edge to PostgreSQL: one asyncpg pool per process, bound to the service's own role.
+
+Hot writes are single prepared statements over arrays; everything else may use SQLAlchemy on the same tables.
+"""
+
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from typing import TypeAlias
+
+import asyncpg
+from asyncpg import exceptions as postgres
+from asyncpg.pool import PoolConnectionProxy
+
+Connection: TypeAlias = asyncpg.Connection | PoolConnectionProxy
+Row: TypeAlias = asyncpg.Record
+
+UNAVAILABLE = (
+    OSError,
+    TimeoutError,
+    postgres.PostgresConnectionError,
+    postgres.CannotConnectNowError,
+    postgres.AdminShutdownError,
+    postgres.CrashShutdownError,
+    postgres.DiskFullError,
+    postgres.TooManyConnectionsError,
+    postgres.InterfaceError,
+)
+"""What asyncpg raises while the server is down, starting, stopping or full."""
+
+
+class RecordUnavailableError(Exception):
+    """PostgreSQL cannot be reached or refuses to write; nothing was half-done, the caller may repeat."""
+
+
+class Database:
+    """A pool of connections that act as `role`."""
+
+    def __init__(self, pool: asyncpg.Pool, acquire_seconds: float) -> None:
+        self.pool = pool
+        self._acquire_seconds = acquire_seconds
+
+    @asynccontextmanager
+    async def connection(self) -> AsyncGenerator[Connection]:
+        """A connection; trouble reaching the server is raised as `RecordUnavailableError`."""
+        try:
+            async with self.pool.acquire(timeout=self._acquire_seconds) as connection:
+                yield connection
+        except UNAVAILABLE as error:
+            raise RecordUnavailableError(str(error) or type(error).__name__) from error
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncGenerator[Connection]:
+        async with self.connection() as connection, connection.transaction():
+            yield connection
+
+
+@asynccontextmanager
+async def open_database(
+    url: str,
+    *,
+    role: str,
+    application: str,
+    max_size: int = 4,
+    acquire_seconds: float = 2.0,
+    statement_seconds: float = 5.0,
+    lock_seconds: float = 2.0,
+) -> AsyncGenerator[Database]:
+    """Connect as the URL's user, then act as `role` (the user must be a member of it)."""
+    pool = await asyncpg.create_pool(
+        url,
+        min_size=1,
+        max_size=max_size,
+        timeout=acquire_seconds,
+        command_timeout=statement_seconds + 1,
+        max_inactive_connection_lifetime=0,
+        server_settings={
+            "role": role,
+            "application_name": application,
+            "timezone": "UTC",
+            "search_path": "",
+            "statement_timeout": f"{int(statement_seconds * 1000)}",
+            "lock_timeout": f"{int(lock_seconds * 1000)}",
+            "idle_in_transaction_session_timeout": "10000",
+            # Prepared statements over arrays have one good plan; five custom plannings of it are wasted.
+            "plan_cache_mode": "force_generic_plan",
+        },
+    )
+    try:
+        yield Database(pool, acquire_seconds)
+    finally:
+        await pool.close()

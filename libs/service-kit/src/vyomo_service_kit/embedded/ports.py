@@ -1,0 +1,34 @@
+"""Finding TCP ports that nobody listens on."""
+
+import socket
+from collections.abc import Collection
+
+LOOPBACK = "127.0.0.1"
+_ATTEMPTS = 20
+
+
+def is_port_free(port: int, host: str = LOOPBACK) -> bool:
+    """Whether a server could listen there now."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family, socket.SOCK_STREAM) as probe:
+        # As servers do: connections of an earlier run that linger in TIME_WAIT do not make a port taken.
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError:
+            return False
+    return True
+
+
+def choose_port(preferred: int, host: str = LOOPBACK, *, avoid: Collection[int] = ()) -> int:
+    """The preferred port when it is free (0 means no preference), else one that the kernel picks."""
+    if preferred and preferred not in avoid and is_port_free(preferred, host):
+        return preferred
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    for _ in range(_ATTEMPTS):
+        with socket.socket(family, socket.SOCK_STREAM) as probe:
+            probe.bind((host, 0))
+            port = int(probe.getsockname()[1])
+        if port not in avoid:
+            return port
+    raise OSError(f"no free port on {host}")

@@ -1,0 +1,76 @@
+"""Structured logs: dotted event names, values as keywords, secrets removed before anything is written."""
+
+import logging
+import re
+import sys
+from collections.abc import MutableMapping
+from typing import Any, Literal
+
+import orjson
+import structlog
+
+_SECRET_NAMES = re.compile(
+    r"(secret|password|token|pepper|api_?key$|authorization|cookie|totp|pin$|sealed)", re.IGNORECASE
+)
+_SECRET_VALUES = re.compile(
+    r"(vy_(?:live|test)_[A-Za-z0-9]{8}_)[A-Za-z0-9_-]+"  # our API keys
+    r"|(eyJ[\w-]{8,}\.)[\w-]+\.[\w-]+"  # JSON web tokens
+    r"|(://[^/\s:@]+:)[^@\s/]+(?=@)"  # passwords in URLs
+    r"|((?:access_token|request_token|api_key|api_secret)=)[^&\s]+"
+)
+REDACTED = "[redacted]"
+
+
+def redact_text(text: str) -> str:
+    """The text with everything that looks like a credential replaced."""
+    return _SECRET_VALUES.sub(lambda match: next(group for group in match.groups() if group) + REDACTED, text)
+
+
+def _redact(_logger: object, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    for name, value in event.items():
+        if _SECRET_NAMES.search(name):
+            event[name] = REDACTED
+        elif isinstance(value, str):
+            event[name] = redact_text(value)
+    return event
+
+
+def configure_logging(service: str, *, log_format: Literal["json", "console"], level: str = "info") -> None:
+    """One JSON object a line on standard output (or a readable line), the service's name bound to each."""
+    threshold = logging.getLevelNamesMapping()[level.upper()]
+    shared: list[Any] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.processors.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        structlog.processors.format_exc_info,
+        _redact,
+    ]
+    if log_format == "json":
+        renderer: Any = structlog.processors.JSONRenderer(serializer=orjson.dumps)
+        factory: Any = structlog.BytesLoggerFactory()
+    else:
+        renderer = structlog.dev.ConsoleRenderer()
+        factory = structlog.PrintLoggerFactory()
+    structlog.configure(
+        processors=[*shared, renderer],
+        wrapper_class=structlog.make_filtering_bound_logger(threshold),
+        logger_factory=factory,
+        cache_logger_on_first_use=True,
+    )
+    structlog.contextvars.bind_contextvars(service=service)
+    _route_standard_library(threshold)
+
+
+class _ToStructlog(logging.Handler):
+    """Libraries log through the standard library; their lines pass the same redaction."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        log = structlog.get_logger(record.name)
+        log.log(record.levelno, record.name, message=record.getMessage(), exc_info=record.exc_info or None)
+
+
+def _route_standard_library(threshold: int) -> None:
+    root = logging.getLogger()
+    root.handlers[:] = [_ToStructlog()]
+    root.setLevel(max(threshold, logging.WARNING))
+    sys.stdout.flush()

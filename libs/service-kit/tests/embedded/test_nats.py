@@ -1,0 +1,100 @@
+import os
+import signal
+import socket
+import stat
+from pathlib import Path
+
+import nats
+import pytest
+from nats.js.api import StreamConfig
+
+from vyomo_service_kit.embedded import AlreadyRunningError, EmbeddedNats
+from vyomo_service_kit.embedded.ports import LOOPBACK
+from vyomo_service_kit.embedded.processes import ProcessRecord, wait_until
+
+
+def test_folder_with_a_space_serves_durably_and_stops(tmp_path: Path) -> None:
+    server = EmbeddedNats(tmp_path / "a folder" / "nats")
+
+    with server:
+        page = server.monitor("varz")
+        process = server.process
+
+    assert page["jetstream"]["config"]["sync_always"] is True
+    assert page["jetstream"]["config"]["max_storage"] <= 2 * 1024**3
+    assert page["host"] == LOOPBACK
+    assert process is not None
+    assert process.returncode is not None
+
+
+async def test_acknowledged_messages_survive_a_kill(tmp_path: Path) -> None:
+    with EmbeddedNats(tmp_path) as server:
+        assert server.process is not None
+        client = await nats.connect(server.url, allow_reconnect=False)
+        await client.jetstream().add_stream(StreamConfig(name="KEPT", subjects=["kept"]))
+        for number in range(20):
+            await client.jetstream().publish("kept", str(number).encode())
+        server.process.kill()
+        server.process.wait()
+        await client.close()
+
+        server.launch()
+        server.wait_ready()
+        client = await nats.connect(server.url)
+        information = await client.jetstream().stream_info("KEPT")
+        await client.close()
+
+    assert information.state.messages == 20
+
+
+def test_client_without_the_password_is_refused(tmp_path: Path) -> None:
+    with EmbeddedNats(tmp_path) as server:
+        with socket.create_connection((LOOPBACK, server.port), timeout=5) as stranger:
+            stranger.sendall(b'CONNECT {"verbose":false}\r\nPING\r\n')
+            answer = b"".join(iter(lambda: stranger.recv(4096), b""))
+
+        assert b"Authorization Violation" in answer
+        for name in ("password", "nats.conf"):
+            assert stat.S_IMODE((tmp_path / name).stat().st_mode) == 0o600
+
+
+def test_taken_port_is_replaced(tmp_path: Path) -> None:
+    with socket.create_server((LOOPBACK, 0)) as taken:
+        port = taken.getsockname()[1]
+
+        with EmbeddedNats(tmp_path, preferred_port=port) as server:
+            assert server.port not in {0, port}
+
+
+def test_second_owner_of_a_folder_is_refused(tmp_path: Path) -> None:
+    with EmbeddedNats(tmp_path) as first:
+        assert first.process is not None
+
+        with pytest.raises(AlreadyRunningError) as caught:
+            EmbeddedNats(tmp_path).start()
+
+        assert caught.value.pid == first.process.pid
+        assert first.is_running
+
+
+def test_server_dies_with_its_owner_and_the_next_start_recovers(tmp_path: Path) -> None:
+    reader, writer = os.pipe()
+    owner = os.fork()
+    if owner == 0:
+        try:
+            server = EmbeddedNats(tmp_path)
+            server.start()
+            assert server.process is not None
+            os.write(writer, str(server.process.pid).encode())
+            signal.pause()
+        finally:
+            os._exit(1)
+    orphan = ProcessRecord.of(int(os.read(reader, 20)))
+    assert orphan is not None
+
+    os.kill(owner, signal.SIGKILL)
+    os.waitpid(owner, 0)
+
+    assert wait_until(lambda: not orphan.is_alive(), timeout_seconds=5)
+    with EmbeddedNats(tmp_path) as server:
+        assert server.is_running

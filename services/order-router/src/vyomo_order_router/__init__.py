@@ -1,0 +1,1 @@
+"""Validates, checks, accepts and routes orders."""

@@ -1,0 +1,1 @@
+"""The router's own tables: accounts and the lanes that belong to them."""

@@ -1,0 +1,142 @@
+"""`accounts.broker_accounts` and the lanes that go with each account: created, switched on and off, looked up."""
+
+from dataclasses import dataclass
+from typing import Final
+
+from asyncpg.exceptions import UniqueViolationError
+
+from vyomo_contracts.commands import Account, CreateAccount, SetAccountActive
+from vyomo_contracts.portfolio import Funds
+from vyomo_contracts.vocabulary import TERMINAL_STATES, Broker
+from vyomo_service_kit.clock import Clock
+from vyomo_service_kit.database import Database, Row
+
+
+@dataclass(frozen=True, slots=True)
+class Owner:
+    """Whose an account is and where it trades; neither ever changes."""
+
+    user_id: str
+    broker: Broker
+
+
+class AccountExistsError(Exception):
+    """The user has an account with this broker and client id already."""
+
+
+class OpenOrdersError(Exception):
+    """The account has orders that are not over."""
+
+    def __init__(self, count: int) -> None:
+        super().__init__(f"{count} open orders")
+        self.count = count
+
+
+_ACCOUNT: Final = """
+    id, user_id, broker, client_id, is_active, unlimited, balance, margin_used, margin_available, funds_version,
+    last_synced, created_at, updated_at
+"""
+_CREATE: Final = f"""
+WITH account AS (
+    INSERT INTO accounts.broker_accounts (
+        user_id, broker, client_id, api_key, api_secret, password, totp_secret, unlimited, initial_capital, balance,
+        margin_available, created_at, updated_at
+    )
+    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $9, $9, $10, $10)
+    RETURNING {_ACCOUNT}
+), lanes AS (
+    INSERT INTO ledger.lanes (account_id, lane, user_id, broker)
+    SELECT id, lane, user_id, broker FROM account, unnest(ARRAY['ACCEPT', 'CLAIM']) AS lane
+)
+SELECT * FROM account
+"""
+_OWNERS: Final = "SELECT account_id, user_id, broker FROM ledger.lanes WHERE lane = 'ACCEPT' AND account_id = ANY($1::bigint[])"
+# The lane's lock keeps new orders out until the switch is committed, so none slips in behind the check.
+_LOCK: Final = """
+SELECT account_id FROM ledger.lanes WHERE lane = 'ACCEPT' AND account_id = $1 AND user_id = $2 FOR UPDATE
+"""
+_OPEN_ORDERS: Final = (
+    "SELECT count(*) FROM ledger.broker_orders WHERE account_id = $1 AND state <> ALL($2::text[])"
+)
+_SWITCH_LANE: Final = "UPDATE ledger.lanes SET accepting = $2 WHERE account_id = $1 AND lane = 'ACCEPT'"
+_SWITCH: Final = f"""
+UPDATE accounts.broker_accounts SET is_active = $2, updated_at = $3 WHERE id = $1 RETURNING {_ACCOUNT}
+"""
+
+
+class AccountStore:
+    def __init__(self, database: Database, clock: Clock) -> None:
+        self._database = database
+        self._clock = clock
+        self._owners: dict[int, Owner] = {}
+
+    async def create(self, command: CreateAccount) -> Account:
+        """Raises `AccountExistsError`."""
+        sealed = {secret.field: secret.sealed for secret in command.secrets}
+        is_paper = command.broker is Broker.PAPER
+        try:
+            async with self._database.connection() as connection:
+                row = await connection.fetchrow(
+                    _CREATE,
+                    command.principal.user_id,
+                    command.broker,
+                    command.client_id,
+                    sealed.get("apiKey"),
+                    sealed.get("apiSecret"),
+                    sealed.get("password"),
+                    sealed.get("totpSecret"),
+                    is_paper and command.initial_capital is None,
+                    command.initial_capital if is_paper else None,
+                    self._clock.now(),
+                )
+        except UniqueViolationError as error:
+            raise AccountExistsError from error
+        assert row is not None
+        return _account(row)
+
+    async def set_active(self, command: SetAccountActive) -> Account | None:
+        """The account after the change; None if it is not the user's. Raises `OpenOrdersError`."""
+        async with self._database.transaction() as connection:
+            if await connection.fetchval(_LOCK, command.account_id, command.principal.user_id) is None:
+                return None
+            if not command.active:
+                count = await connection.fetchval(_OPEN_ORDERS, command.account_id, sorted(TERMINAL_STATES))
+                if count:
+                    raise OpenOrdersError(count)
+            await connection.execute(_SWITCH_LANE, command.account_id, command.active)
+            row = await connection.fetchrow(_SWITCH, command.account_id, command.active, self._clock.now())
+            assert row is not None
+            return _account(row)
+
+    async def owners(self, account_ids: set[int]) -> dict[int, Owner]:
+        """Owners of the accounts that exist; remembered for good, for they never change."""
+        unknown = [account_id for account_id in account_ids if account_id not in self._owners]
+        if unknown:
+            async with self._database.connection() as connection:
+                for row in await connection.fetch(_OWNERS, unknown):
+                    self._owners[row["account_id"]] = Owner(row["user_id"], Broker(row["broker"]))
+        return {each: self._owners[each] for each in account_ids if each in self._owners}
+
+
+def _account(row: Row) -> Account:
+    broker = Broker(row["broker"])
+    return Account(
+        id=row["id"],
+        user_id=row["user_id"],
+        broker=broker,
+        client_id=row["client_id"],
+        is_active=row["is_active"],
+        unlimited=row["unlimited"],
+        funds=Funds(
+            account_id=row["id"],
+            user_id=row["user_id"],
+            broker=broker,
+            balance=row["balance"],
+            used=row["margin_used"],
+            available=row["margin_available"],
+            version=row["funds_version"],
+            updated_at=row["updated_at"],
+        ),
+        last_synced=row["last_synced"],
+        created_at=row["created_at"],
+    )

@@ -1,0 +1,92 @@
+"""The router's wiring, in one place."""
+
+import asyncio
+from collections.abc import AsyncGenerator
+from contextlib import AsyncExitStack, asynccontextmanager
+
+from vyomo_contracts.topology import SYNC_CONSUMER, worker_consumer
+from vyomo_contracts.vocabulary import Broker
+from vyomo_ledger.instruments import InstrumentDirectory
+from vyomo_ledger.writing import EventPublisher, Ledger
+from vyomo_ledger.writing.leases import Lease
+from vyomo_ledger.writing.relay import Relay
+from vyomo_ledger.writing.sweeper import Sweeper
+from vyomo_order_router.accounts import AccountService
+from vyomo_order_router.adapters.accounts import AccountStore
+from vyomo_order_router.changing import OrderChanging
+from vyomo_order_router.domain.risk import FreezeQuantity, OrderValue
+from vyomo_order_router.doorbell import Doorbell
+from vyomo_order_router.handlers import SOURCE, Replying, register_handlers
+from vyomo_order_router.placing import OrderPlacing
+from vyomo_order_router.settings import OrderRouterSettings
+from vyomo_service_kit.bus import Bus, declare_topology
+from vyomo_service_kit.clock import SystemClock
+from vyomo_service_kit.database import open_database
+from vyomo_service_kit.identifiers import TimeOrderedIdentifiers
+from vyomo_service_kit.logging import configure_logging
+from vyomo_service_kit.runtime import cancel_and_wait, repeat
+
+RELAY_SECONDS = 1.0
+SWEEP_SECONDS = 1.0
+TOPOLOGY_SECONDS = 5.0
+
+CONSUMERS = (*(worker_consumer(broker) for broker in Broker), SYNC_CONSUMER)
+
+
+@asynccontextmanager
+async def order_router(settings: OrderRouterSettings) -> AsyncGenerator[None]:
+    configure_logging(SOURCE, log_format=settings.log_format, level=settings.log_level)
+    clock = SystemClock()
+    identifiers = TimeOrderedIdentifiers(clock)
+    bus = Bus(settings.nats_url.get_secret_value(), name=SOURCE)
+    async with AsyncExitStack() as stack:
+        database = await stack.enter_async_context(
+            open_database(
+                settings.postgres_url.get_secret_value(), role="vyomo_router", application=SOURCE, max_size=6
+            )
+        )
+        publisher = EventPublisher(bus, database, clock, identifiers, source=SOURCE)
+        ledger = Ledger(database, publisher, partitions=settings.partitions)
+        accounts = AccountStore(database, clock)
+        instruments = InstrumentDirectory(database, clock)
+        doorbell = Doorbell(bus, clock, identifiers, partitions=settings.partitions)
+        placing = OrderPlacing(
+            ledger,
+            accounts,
+            instruments,
+            doorbell,
+            (FreezeQuantity(), OrderValue(settings.max_order_value)),
+            clock,
+            identifiers,
+            settings,
+        )
+        changing = OrderChanging(ledger, instruments, doorbell, clock)
+        register_handlers(
+            bus.broker, placing, changing, AccountService(accounts), Replying(clock, identifiers)
+        )
+
+        async def declare() -> None:
+            await declare_topology(bus.stored, CONSUMERS)
+
+        await bus.connect()
+        await declare()
+        bus.on_reconnected(declare)
+        await stack.enter_async_context(bus.open())
+        await stack.enter_async_context(publisher.running())
+
+        holder = identifiers.message_id()
+        relay = Relay(database, publisher, Lease(database, name="relay", holder=holder))
+        sweeper = Sweeper(ledger, clock, Lease(database, name="sweeper", holder=holder), doorbell.ring)
+
+        async def relay_once() -> None:
+            await relay.run_once()
+
+        loops = [
+            asyncio.create_task(repeat(relay_once, every_seconds=RELAY_SECONDS, name="relay")),
+            asyncio.create_task(repeat(sweeper.run_once, every_seconds=SWEEP_SECONDS, name="sweeper")),
+            asyncio.create_task(repeat(declare, every_seconds=TOPOLOGY_SECONDS, name="topology")),
+        ]
+        try:
+            yield
+        finally:
+            await cancel_and_wait(*loops)

@@ -1,0 +1,141 @@
+"""Cancelling and modifying: asked for here, carried out by the worker, except for orders no worker has taken yet."""
+
+from collections.abc import Sequence
+
+import structlog
+
+from vyomo_contracts.commands import CancelOrder, ModifyOrder, OrderReply
+from vyomo_contracts.lifecycle import OrderUpdate
+from vyomo_contracts.messages import Problem
+from vyomo_contracts.orders import Order, OrderModification, OrderRequest
+from vyomo_contracts.reasons import ReasonCode
+from vyomo_contracts.vocabulary import OrderState, PendingAction
+from vyomo_ledger.instruments import InstrumentDirectory
+from vyomo_ledger.writing import Ledger, LedgerTransaction, PendingChange, Step
+from vyomo_order_router.domain.validation import validate
+from vyomo_order_router.doorbell import Doorbell
+from vyomo_order_router.placing import record_unavailable
+from vyomo_service_kit.clock import INDIA, Clock
+from vyomo_service_kit.database import RecordUnavailableError
+
+log = structlog.get_logger()
+
+
+class OrderChanging:
+    def __init__(
+        self, ledger: Ledger, instruments: InstrumentDirectory, doorbell: Doorbell, clock: Clock
+    ) -> None:
+        self._ledger = ledger
+        self._instruments = instruments
+        self._doorbell = doorbell
+        self._clock = clock
+
+    async def cancel(self, commands: Sequence[CancelOrder]) -> list[OrderReply]:
+        return [await self._serve(command) for command in commands]
+
+    async def modify(self, commands: Sequence[ModifyOrder]) -> list[OrderReply]:
+        return [await self._serve(command) for command in commands]
+
+    async def _serve(self, command: CancelOrder | ModifyOrder) -> OrderReply:
+        """The order after the request was noted; what the broker made of it is told by events."""
+        try:
+            async with self._ledger.transaction() as transaction:
+                # Locked first: a worker that claims it in this moment waits, or we see it as claimed.
+                key = (command.account_id, command.order_id)
+                order = (await transaction.lock([key])).get(command.order_id)
+                if order is None or order.user_id != command.principal.user_id:
+                    return OrderReply(problem=_missing(command.order_id))
+                if order.state.is_terminal:
+                    return OrderReply(order=order, problem=_over(order))
+                if isinstance(command, CancelOrder):
+                    reply = self._cancel(transaction, order, command.reason)
+                else:
+                    reply = await self._modify(transaction, order, command.changes)
+        except RecordUnavailableError as error:
+            log.warning("order.change.record_unavailable", why=str(error))
+            return OrderReply(problem=record_unavailable())
+        if reply.order is not None and reply.order.pending_action is not None:
+            await self._doorbell.ring(reply.order.broker, [reply.order.account_id])
+        return reply
+
+    def _cancel(self, transaction: LedgerTransaction, order: Order, reason: str | None) -> OrderReply:
+        now = self._clock.now()
+        if order.state is OrderState.NEW:
+            update = OrderUpdate(
+                state=OrderState.CANCELLED,
+                at=now,
+                reason_code=ReasonCode.USER_CANCELLED,
+                reason=reason or "cancelled before it was sent",
+            )
+            transaction.step([Step(order=order, update=update)])
+            return OrderReply(order=transaction.current(order))
+        if order.pending_action is PendingAction.CANCEL:
+            return OrderReply(order=order)
+        # A cancellation overtakes a modification that is still open: it must never be blocked.
+        change = PendingChange(order=order, action=PendingAction.CANCEL, reason=reason)
+        return OrderReply(order=transaction.ask(change, now))
+
+    async def _modify(
+        self, transaction: LedgerTransaction, order: Order, changes: OrderModification
+    ) -> OrderReply:
+        if order.pending_action is not None:
+            problem = Problem(
+                code=ReasonCode.ACTION_PENDING,
+                message=f"a {order.pending_action.lower()} of {order.order_id} is still open; wait for its outcome",
+            )
+            return OrderReply(order=order, problem=problem)
+        problem = await self._problem_of(order, changes)
+        if problem is not None:
+            return OrderReply(order=order, problem=problem)
+        now = self._clock.now()
+        if order.state is OrderState.NEW:
+            modified = changes.model_dump(exclude_none=True)
+            transaction.step(
+                [Step(order=order, update=OrderUpdate(state=order.state, at=now, modified=modified))]
+            )
+            return OrderReply(order=transaction.current(order))
+        change = PendingChange(order=order, action=PendingAction.MODIFY, modification=changes)
+        return OrderReply(order=transaction.ask(change, now))
+
+    async def _problem_of(self, order: Order, changes: OrderModification) -> Problem | None:
+        """The order as it would be must pass the rules that a new one passes."""
+        changed = changes.model_dump(exclude_none=True)
+        if not any(getattr(order, name) != value for name, value in changed.items()):
+            return Problem(
+                code=ReasonCode.NOTHING_TO_MODIFY,
+                message="the order has these values already; name at least one of quantity, price, triggerPrice, orderType, validity "
+                "with a new value",
+            )
+        after = order.model_copy(update=changed)
+        if after.quantity <= order.filled_quantity:
+            return Problem(
+                code=ReasonCode.QUANTITY_BELOW_FILLED,
+                field="quantity",
+                message=f"quantity must be above the filled quantity {order.filled_quantity}; to stop here, cancel the order",
+            )
+        request = OrderRequest.model_validate(
+            {name: getattr(after, name) for name in OrderRequest.model_fields}
+        )
+        instrument = next(iter((await self._instruments.find([(order.exchange, order.symbol)])).values()))
+        today = self._clock.now().astimezone(INDIA).date()
+        return validate(request, instrument, broker=order.broker, today=today)
+
+
+def _missing(order_id: str) -> Problem:
+    return Problem(
+        code=ReasonCode.ORDER_NOT_FOUND, field="orderId", message=f"this account has no order {order_id}"
+    )
+
+
+def _over(order: Order) -> Problem:
+    return Problem(
+        code=ReasonCode.ORDER_NOT_PENDING,
+        field="orderId",
+        message=f"{order.order_id} is {order.status}: only a pending order can be changed or cancelled",
+        detail={
+            "status": order.status,
+            "state": order.state,
+            "filledQuantity": order.filled_quantity,
+            "averagePrice": str(order.average_price),
+        },
+    )

@@ -1,0 +1,198 @@
+"""Placing a list of orders: look up, validate, check risk, accept with one commit, ring. Each order has its own answer."""
+
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import assert_never
+
+import structlog
+from asyncpg.exceptions import PostgresError
+
+from vyomo_contracts.commands import OrderReply, PlaceOrder
+from vyomo_contracts.identifiers import instrument_key
+from vyomo_contracts.instruments import Instrument
+from vyomo_contracts.messages import Problem
+from vyomo_contracts.orders import Order
+from vyomo_contracts.reasons import ReasonCode
+from vyomo_contracts.vocabulary import OrderState, OrderType
+from vyomo_ledger.instruments import InstrumentDirectory
+from vyomo_ledger.writing import (
+    Acceptance,
+    Accepted,
+    AccountClosed,
+    AccountMissing,
+    Ledger,
+    NewOrder,
+    Replayed,
+)
+from vyomo_order_router.adapters.accounts import AccountStore, Owner
+from vyomo_order_router.domain.risk import Decision, Denied, RiskRule, decide
+from vyomo_order_router.domain.validation import unknown_instrument, validate
+from vyomo_order_router.doorbell import Doorbell
+from vyomo_order_router.settings import OrderRouterSettings
+from vyomo_service_kit.clock import INDIA, Clock
+from vyomo_service_kit.database import RecordUnavailableError
+from vyomo_service_kit.identifiers import IdentifierFactory
+
+log = structlog.get_logger()
+
+
+def account_missing(account_id: int) -> Problem:
+    return Problem(
+        code=ReasonCode.ACCOUNT_NOT_FOUND, field="accountId", message=f"you have no account {account_id}"
+    )
+
+
+def record_unavailable() -> Problem:
+    return Problem(
+        code=ReasonCode.RECORD_UNAVAILABLE,
+        message="the order record cannot be reached right now; repeat with the same Idempotency-Key",
+    )
+
+
+class OrderPlacing:
+    def __init__(
+        self,
+        ledger: Ledger,
+        accounts: AccountStore,
+        instruments: InstrumentDirectory,
+        doorbell: Doorbell,
+        rules: Sequence[RiskRule],
+        clock: Clock,
+        identifiers: IdentifierFactory,
+        settings: OrderRouterSettings,
+    ) -> None:
+        self._ledger = ledger
+        self._accounts = accounts
+        self._instruments = instruments
+        self._doorbell = doorbell
+        self._rules = rules
+        self._clock = clock
+        self._identifiers = identifiers
+        self._settings = settings
+
+    async def place(self, commands: Sequence[PlaceOrder]) -> list[OrderReply]:
+        """One reply a command, in order."""
+        try:
+            return await self._place(commands)
+        except RecordUnavailableError as error:
+            log.warning("order.accept.record_unavailable", why=str(error), orders=len(commands))
+            return [OrderReply(problem=record_unavailable())] * len(commands)
+
+    async def _place(self, commands: Sequence[PlaceOrder]) -> list[OrderReply]:
+        owners = await self._accounts.owners({command.account_id for command in commands})
+        instruments = await self._instruments.find(
+            {(command.order.exchange, command.order.symbol) for command in commands}
+        )
+        replies: list[OrderReply | None] = []
+        accepting: list[tuple[int, NewOrder, Problem | None]] = []
+        for place, command in enumerate(commands):
+            decision = await self._decide(command, owners.get(command.account_id), instruments)
+            if isinstance(decision, Problem):
+                replies.append(OrderReply(problem=decision))
+                continue
+            replies.append(None)
+            problem = decision.problem if isinstance(decision, Denied) else None
+            accepting.append((place, self._new_order(command, owners[command.account_id], problem), problem))
+        answers = await self._accept([new for _, new, _ in accepting])
+        for (place, new, problem), answer in zip(accepting, answers, strict=True):
+            replies[place] = _reply(answer, new, problem)
+        await self._ring(answers)
+        return [reply for reply in replies if reply is not None]
+
+    async def _decide(
+        self, command: PlaceOrder, owner: Owner | None, instruments: dict[str, Instrument]
+    ) -> Problem | Decision:
+        """A Problem is answered and not recorded; a Decision is recorded, also a denial."""
+        now = self._clock.now()
+        if command.deadline < now:
+            return Problem(
+                code=ReasonCode.SERVICE_UNAVAILABLE,
+                message="the order reached the router too late and was left alone; repeat with the same Idempotency-Key",
+            )
+        if owner is None or owner.user_id != command.principal.user_id:
+            return account_missing(command.account_id)
+        request = command.order
+        instrument = instruments.get(instrument_key(request.exchange, request.symbol))
+        if instrument is None:
+            return unknown_instrument(request, await self._instruments.exchanges_of(request.symbol))
+        today = now.astimezone(INDIA).date()
+        problem = validate(request, instrument, broker=owner.broker, today=today)
+        return problem or decide(self._rules, request, instrument)
+
+    def _new_order(self, command: PlaceOrder, owner: Owner, denial: Problem | None) -> NewOrder:
+        now = self._clock.now()
+        request = command.order
+        has_price = request.order_type in {OrderType.LIMIT, OrderType.SL}
+        seconds = self._settings.limit_order_seconds if has_price else self._settings.market_order_seconds
+        order = Order(
+            **request.model_dump(),
+            order_id=self._identifiers.order_id(owner.broker),
+            account_id=command.account_id,
+            user_id=owner.user_id,
+            broker=owner.broker,
+            state=OrderState.NEW if denial is None else OrderState.DENIED,
+            reason_code=denial.code if denial else None,
+            reason=denial.message if denial else None,
+            version=1,
+            broker_tag=self._identifiers.broker_tag(),
+            created_at=now,
+            updated_at=now,
+            expires_at=now + timedelta(seconds=seconds),
+        )
+        return NewOrder(order, command.idempotency_key, command.body_hash)
+
+    async def _accept(self, orders: list[NewOrder]) -> list[Acceptance]:
+        if not orders:
+            return []
+        try:
+            return await self._ledger.accept(orders)
+        except PostgresError as error:
+            if len(orders) == 1:
+                raise
+            # A lock that was not won in time, or one row the database refuses, must not fail its neighbours.
+            log.warning("order.accept.row_by_row", orders=len(orders), why=repr(error))
+            return [answer for order in orders for answer in await self._accept([order])]
+
+    async def _ring(self, answers: Sequence[Acceptance]) -> None:
+        waiting: dict[str, set[int]] = {}
+        for answer in answers:
+            if isinstance(answer, Accepted) and answer.order.state is OrderState.NEW:
+                waiting.setdefault(answer.order.broker, set()).add(answer.order.account_id)
+        for broker, account_ids in waiting.items():
+            await self._doorbell.ring(broker, account_ids)
+
+
+def _reply(answer: Acceptance, new: NewOrder, denial: Problem | None) -> OrderReply:
+    match answer:
+        case Accepted(order=order):
+            return OrderReply(order=order, problem=denial)
+        case Replayed(order=order, same_request=True):
+            return OrderReply(order=order, problem=_denial_of(order), replayed=True)
+        case Replayed(order=order):
+            return OrderReply(
+                problem=Problem(
+                    code=ReasonCode.IDEMPOTENCY_KEY_REUSED,
+                    field="Idempotency-Key",
+                    message=f"this key was used for another order ({order.order_id}); use a new key for a new order",
+                    detail={"orderId": order.order_id},
+                )
+            )
+        case AccountMissing():
+            return OrderReply(problem=account_missing(new.order.account_id))
+        case AccountClosed():
+            return OrderReply(
+                problem=Problem(
+                    code=ReasonCode.ACCOUNT_INACTIVE,
+                    field="accountId",
+                    message=f'account {new.order.account_id} is inactive; activate it with PATCH {{"isActive": true}} first',
+                )
+            )
+        case _:
+            assert_never(answer)
+
+
+def _denial_of(order: Order) -> Problem | None:
+    """A replay of a denied order is answered as the first time."""
+    if order.state is not OrderState.DENIED or order.reason_code is None:
+        return None
+    return Problem(code=order.reason_code, message=order.reason or "the order was denied")

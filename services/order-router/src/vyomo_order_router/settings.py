@@ -1,0 +1,14 @@
+from decimal import Decimal
+
+from pydantic import Field
+
+from vyomo_service_kit.settings import ServiceSettings
+
+
+class OrderRouterSettings(ServiceSettings):
+    max_order_value: Decimal = Field(default=Decimal(100_000_000), gt=0)
+    """Rupees one order may be worth; ten crore."""
+    market_order_seconds: float = Field(default=5.0, gt=0)
+    """An unsent MARKET or SL-M order expires then: an outage must not release old market orders in a burst."""
+    limit_order_seconds: float = Field(default=30.0, gt=0)
+    """The same for orders with a price."""
