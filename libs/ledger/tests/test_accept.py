@@ -144,5 +144,7 @@ async def test_sequences_are_gapless_and_in_commit_order_per_account_under_load(
 async def test_event_sequences_never_repeat(world: RecordWorld) -> None:
     await asyncio.gather(*(world.ledger.accept([world.new() for _ in range(5)]) for _ in range(10)))
 
-    rows = await world.rows("SELECT count(*) AS all, count(DISTINCT sequence) AS different FROM ledger.order_events")
+    rows = await world.rows(
+        "SELECT count(*) AS all, count(DISTINCT sequence) AS different FROM ledger.order_events"
+    )
     assert rows == [{"all": 50, "different": 50}]

@@ -1,6 +1,8 @@
 import asyncio
+from collections.abc import AsyncGenerator
 from dataclasses import replace
 from decimal import Decimal
+from typing import Any
 
 import pytest
 
@@ -15,13 +17,13 @@ from vyomo_service_kit.testing import eventually
 
 
 @pytest.fixture
-async def worker(database_url: str, nats_url: str):
+async def worker(database_url: str, nats_url: str) -> AsyncGenerator[RecordWorld]:
     """The same world with an owner's rights: it may accept as the router does and fill as a worker does."""
     async with record_world(database_url, nats_url, role="vyomo") as opened:
         yield opened
 
 
-async def accepted(world: RecordWorld, **changes: object) -> Order:
+async def accepted(world: RecordWorld, **changes: Any) -> Order:
     new = world.new(world.order(**changes))
     await world.ledger.accept([new])
     return new.order
@@ -104,12 +106,15 @@ async def test_filling_writes_row_event_fill_position_and_funds_in_one_commit(wo
 async def test_exception_inside_undoes_everything(worker: RecordWorld) -> None:
     order = await accepted(worker)
 
-    with pytest.raises(RuntimeError, match="venue"):
+    async def fail_after_deciding() -> None:
         async with worker.ledger.transaction() as transaction:
             claimed = await transaction.claim([worker.account], limit=10)
             update = OrderUpdate(state=OrderState.SUBMITTING, at=worker.clock.now())
             transaction.step([Step(order=claimed.orders[0], update=update)])
             raise RuntimeError("venue")
+
+    with pytest.raises(RuntimeError, match="venue"):
+        await fail_after_deciding()
 
     assert (await worker.stored(order.order_id)).state is OrderState.NEW
 
@@ -186,9 +191,12 @@ async def test_write_without_lock_loses_the_race_and_changes_nothing(worker: Rec
         order=order.model_copy(update={"version": 7}),
     )
 
-    with pytest.raises(LostRaceError):
+    async def write() -> None:
         async with worker.ledger.transaction() as transaction:
             transaction.step([stale])
+
+    with pytest.raises(LostRaceError):
+        await write()
 
     assert len(await worker.rows("SELECT 1 FROM ledger.order_events")) == 1
 

@@ -17,7 +17,6 @@ def register_doorbell(bus: NatsBroker, *, broker: str, ring: Callable[[Iterable[
     @bus.subscriber(
         subjects.doorbells_of(broker),
         stream=JStream(DOORBELLS.name, declare=False),
-        durable=consumer.durable_name,
         queue=consumer.durable_name,
         config=consumer_config(consumer),
         ack_policy=AckPolicy.MANUAL,

@@ -11,7 +11,15 @@ from vyomo_contracts import subjects
 from vyomo_contracts.events import BrokerEvents
 from vyomo_contracts.orders import Order
 from vyomo_contracts.topology import SYNC_CONSUMER, worker_consumer
-from vyomo_contracts.vocabulary import Broker, Exchange, OrderState, OrderType, Product, TransactionType, Validity
+from vyomo_contracts.vocabulary import (
+    Broker,
+    Exchange,
+    OrderState,
+    OrderType,
+    Product,
+    TransactionType,
+    Validity,
+)
 from vyomo_ledger.orders import ORDER_COLUMNS, order_of
 from vyomo_ledger.writing import EventPublisher, Ledger, NewOrder
 from vyomo_service_kit.bus import Bus, declare_topology
@@ -81,7 +89,7 @@ async def create_account(
     database: Database, *, user_id: str, client_id: str, broker: Broker = Broker.PAPER
 ) -> int:
     async with database.transaction() as connection:
-        account_id = await connection.fetchval(
+        account_id: int | None = await connection.fetchval(
             "INSERT INTO accounts.broker_accounts (user_id, broker, client_id, balance, margin_available, initial_capital)"
             " VALUES ($1, $2, $3, 100000, 100000, 100000) RETURNING id",
             user_id,
@@ -95,18 +103,24 @@ async def create_account(
             user_id,
             broker,
         )
+    assert account_id is not None
     return account_id
 
 
 @asynccontextmanager
 async def record_world(
-    postgres_url: str, nats_url: str, *, role: str = "vyomo_router", partitions: int = 2
+    postgres_url: str,
+    nats_url: str,
+    *,
+    role: str = "vyomo_router",
+    partitions: int = 2,
+    brokers: tuple[Broker, ...] = (Broker.PAPER,),
 ) -> AsyncGenerator[RecordWorld]:
     clock = SystemClock()
     identifiers = TimeOrderedIdentifiers(clock)
     bus = Bus(nats_url, name="test")
     await bus.connect()
-    await declare_topology(bus.stored, (worker_consumer(Broker.PAPER), SYNC_CONSUMER))
+    await declare_topology(bus.stored, (*map(worker_consumer, brokers), SYNC_CONSUMER))
     async with (
         open_database(postgres_url, role=role, application="test", max_size=8) as database,
         bus.open(),

@@ -3,8 +3,9 @@
 `Bus.request` raises `BusUnavailableError` within the given limit; nothing a caller does can hang on the bus.
 """
 
+import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import TypeVar
 
 import structlog
@@ -28,6 +29,7 @@ Answer = TypeVar("Answer", bound=BaseModel)
 
 _JSON_HEADERS = {"content-type": "application/json"}
 _STORE_SECONDS = 5.0
+_LOOK_FOR_CONSUMER_SECONDS = 0.1
 
 
 class BusUnavailableError(Exception):
@@ -203,3 +205,15 @@ def consumer_config(consumer: Consumer) -> ConsumerConfig:
         max_ack_pending=consumer.max_ack_pending,
         max_deliver=consumer.max_deliver,
     )
+
+
+async def wait_for_consumer(
+    stored: JetStreamContext, consumer: Consumer, *, limit_seconds: float = 30
+) -> None:
+    """Wait until the owner of the topology has declared the consumer: at a first start every service starts at once."""
+    async with asyncio.timeout(limit_seconds):
+        while True:
+            with suppress(NotFoundError):
+                await stored.consumer_info(consumer.stream, consumer.durable_name)
+                return
+            await asyncio.sleep(_LOOK_FOR_CONSUMER_SECONDS)

@@ -11,6 +11,7 @@ empty_database_url  URL of a fresh database without any table, dropped after the
 """
 
 import itertools
+import shutil
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
@@ -31,6 +32,7 @@ def nats_server(tmp_path_factory: pytest.TempPathFactory) -> "Iterator[EmbeddedN
     server.start()
     yield server
     server.stop()
+    shutil.rmtree(server.directory, ignore_errors=True)
 
 
 @pytest.fixture
@@ -51,6 +53,8 @@ def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> "Iterator[Embed
     server.start()
     yield server
     server.stop()
+    # pytest keeps the folders of three runs, and a cluster is a hundred megabytes.
+    shutil.rmtree(server.directory, ignore_errors=True)
 
 
 @pytest.fixture(scope="session")

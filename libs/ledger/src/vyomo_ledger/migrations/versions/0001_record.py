@@ -263,7 +263,9 @@ _ROW_SECURED = (
 
 def upgrade() -> None:
     for script in (MARKET, ACCOUNTS, LEDGER, GRANTS):
-        for statement in script.strip().split(";\n"):  # asyncpg prepares, and prepares one statement at a time
+        for statement in script.strip().split(
+            ";\n"
+        ):  # asyncpg prepares, and prepares one statement at a time
             op.execute(statement)
     for table in _ROW_SECURED:
         op.execute(f"ALTER TABLE {table} ENABLE ROW LEVEL SECURITY")

@@ -1,0 +1,118 @@
+"""A broker's worker process: bus, record, lanes and executor put together. Adapters supply the port, paper its own executor."""
+
+from collections.abc import AsyncGenerator, Callable, Iterable
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from typing import Annotated
+
+from pydantic import BeforeValidator
+
+from vyomo_broker_kit.book_sync import BookSync
+from vyomo_broker_kit.doorbell import register_doorbell
+from vyomo_broker_kit.lanes import LaneExecutor, Lanes
+from vyomo_broker_kit.port import BrokerPort
+from vyomo_broker_kit.remote import RemoteExecutor, SendLimits
+from vyomo_contracts.topology import worker_consumer
+from vyomo_contracts.vocabulary import Broker
+from vyomo_ledger.writing import EventPublisher, Ledger
+from vyomo_service_kit.bus import Bus, wait_for_consumer
+from vyomo_service_kit.clock import Clock, SystemClock
+from vyomo_service_kit.database import Database, open_database
+from vyomo_service_kit.identifiers import IdentifierFactory, TimeOrderedIdentifiers
+from vyomo_service_kit.settings import ServiceSettings
+
+
+def _partitions(value: object) -> object:
+    """`0,2,5` or `all`."""
+    if isinstance(value, str):
+        return None if value == "all" else frozenset(int(part) for part in value.split(","))
+    return value
+
+
+class WorkerSettings(ServiceSettings):
+    owned_partitions: Annotated[frozenset[int] | None, BeforeValidator(_partitions)] = None
+    """The account groups this process serves; None means all."""
+
+    @property
+    def owned(self) -> frozenset[int]:
+        return frozenset(range(self.partitions)) if self.owned_partitions is None else self.owned_partitions
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerParts:
+    """What an executor is made of."""
+
+    bus: Bus
+    database: Database
+    ledger: Ledger
+    clock: Clock
+    identifiers: IdentifierFactory
+
+
+ExecutorFactory = Callable[[WorkerParts], AbstractAsyncContextManager[LaneExecutor]]
+"""Opens an executor once bus and record are connected; leaving it finishes what is under way."""
+
+
+@asynccontextmanager
+async def local_worker(
+    settings: WorkerSettings,
+    broker: Broker,
+    executor: ExecutorFactory,
+    register: Callable[[Bus], None] | None = None,
+) -> AsyncGenerator[Lanes]:
+    """A worker whose executor settles orders itself; `register` adds handlers to the bus before it starts."""
+    name = f"worker-{broker}"
+    clock = SystemClock()
+    identifiers = TimeOrderedIdentifiers(clock)
+    bus = Bus(settings.nats_url.get_secret_value(), name=name)
+    async with AsyncExitStack() as stack:
+        database = await stack.enter_async_context(
+            open_database(
+                settings.postgres_url.get_secret_value(), role="vyomo_worker", application=name, max_size=6
+            )
+        )
+        publisher = EventPublisher(bus, database, clock, identifiers, source=name)
+        ledger = Ledger(database, publisher, partitions=settings.partitions)
+        await bus.connect()
+        await wait_for_consumer(bus.stored, worker_consumer(broker))
+        served = await stack.enter_async_context(
+            executor(WorkerParts(bus, database, ledger, clock, identifiers))
+        )
+        lanes = Lanes(database, served, broker=broker, partitions=settings.partitions, owned=settings.owned)
+        register_doorbell(bus.broker, broker=broker, ring=lanes.ring)
+        if register is not None:
+            register(bus)
+        await stack.enter_async_context(bus.open())
+        await stack.enter_async_context(publisher.running())
+        await stack.enter_async_context(lanes.running())
+        yield lanes
+
+
+@asynccontextmanager
+async def remote_worker(
+    settings: WorkerSettings, broker: Broker, port: BrokerPort, *, limits: SendLimits | None = None
+) -> AsyncGenerator[Lanes]:
+    """A worker whose broker is elsewhere: claim, commit, one call, outcome, commit; then the book tells the rest."""
+    opened: list[Lanes] = []
+
+    def ring(account_ids: Iterable[int]) -> None:
+        for lanes in opened:
+            lanes.ring(account_ids)
+
+    @asynccontextmanager
+    async def executor(parts: WorkerParts) -> AsyncGenerator[LaneExecutor]:
+        book = BookSync(parts.ledger, port, parts.clock, broker=broker)
+        remote = RemoteExecutor(
+            parts.ledger,
+            port,
+            parts.clock,
+            limits=limits or SendLimits(),
+            ring=ring,
+            look=book.look,
+        )
+        async with book.running(), remote.running():
+            yield remote
+
+    async with local_worker(settings, broker, executor) as lanes:
+        opened.append(lanes)
+        yield lanes

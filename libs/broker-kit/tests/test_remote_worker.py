@@ -1,0 +1,257 @@
+"""The live-shaped path: a worker on a broker that speaks real HTTP, over the real record and bus."""
+
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from pydantic import SecretStr
+
+from vyomo_broker_kit.http import OrderTransport
+from vyomo_broker_kit.lanes import Lanes
+from vyomo_broker_kit.remote import SendLimits
+from vyomo_broker_kit.testing import Behaviour, ScriptedBroker, ScriptedBrokerPort
+from vyomo_broker_kit.worker import WorkerSettings, remote_worker
+from vyomo_contracts.lifecycle import OrderUpdate
+from vyomo_contracts.orders import Order, OrderModification
+from vyomo_contracts.reasons import ReasonCode
+from vyomo_contracts.vocabulary import Broker, OrderState, PendingAction
+from vyomo_ledger.testing import RecordWorld, create_account, record_world
+from vyomo_ledger.writing import PendingChange, Step
+from vyomo_service_kit.testing import eventually
+
+
+@dataclass
+class Floor:
+    """A trading floor for one test: record, worker and scripted broker."""
+
+    world: RecordWorld
+    broker: ScriptedBroker
+    account: int
+    url: str
+    nats_url: str
+    lanes: list[Lanes] = field(default_factory=list[Lanes])
+
+    async def place(self, **changes: Any) -> Order:
+        order = self.world.order(
+            self.account,
+            broker=Broker.ZERODHA,
+            order_id=self.world.identifiers.order_id("zerodha"),
+            **changes,
+        )
+        await self.world.ledger.accept([self.world.new(order)])
+        for lanes in self.lanes:
+            lanes.ring([self.account])
+        return order
+
+    async def until(self, order: Order, *states: OrderState, seconds: float = 10) -> Order:
+        async def reached() -> bool:
+            return (await self.world.stored(order.order_id)).state in states
+
+        await eventually(reached, timeout=seconds)
+        return await self.world.stored(order.order_id)
+
+    async def ask(
+        self, order: Order, action: PendingAction, changes: OrderModification | None = None
+    ) -> None:
+        async with self.world.ledger.transaction() as transaction:
+            current = (await transaction.lock([(self.account, order.order_id)]))[order.order_id]
+            change = PendingChange(
+                order=current, action=action, modification=changes, reason="changed my mind"
+            )
+            transaction.ask(change, self.world.clock.now())
+        self.lanes[0].ring([self.account])
+
+    @asynccontextmanager
+    async def working(
+        self, *, limits: SendLimits | None = None, port: int | None = None
+    ) -> AsyncGenerator[None]:
+        settings = WorkerSettings(
+            postgres_url=SecretStr(self.url), nats_url=SecretStr(self.nats_url), partitions=2
+        )
+        url = self.broker.url if port is None else f"http://127.0.0.1:{port}"
+        async with OrderTransport(url, total_seconds=(limits or SendLimits()).total_seconds) as transport:
+            scripted = ScriptedBrokerPort(transport, self.world.clock)
+            async with remote_worker(settings, Broker.ZERODHA, scripted, limits=limits) as lanes:
+                self.lanes.append(lanes)
+                yield
+                self.lanes.remove(lanes)
+
+
+@pytest.fixture
+async def floor(database_url: str, nats_url: str) -> AsyncGenerator[Floor]:
+    async with (
+        record_world(database_url, nats_url, role="vyomo", brokers=(Broker.ZERODHA,)) as world,
+        ScriptedBroker().serving() as broker,
+    ):
+        account = await create_account(world.database, user_id="asha", client_id="Z1", broker=Broker.ZERODHA)
+        yield Floor(world, broker, account, database_url, nats_url)
+
+
+async def events_of(floor: Floor, order: Order) -> list[str]:
+    rows = await floor.world.rows(
+        "SELECT type FROM ledger.order_events WHERE order_id = $1 ORDER BY version", order.order_id
+    )
+    return [row["type"] for row in rows]
+
+
+async def test_accepted_order_is_claimed_sent_once_acknowledged_and_filled(floor: Floor) -> None:
+    async with floor.working():
+        order = await floor.place()
+        stored = await floor.until(order, OrderState.FILLED)
+
+    assert stored.broker_order_id == "B000000001"
+    assert floor.broker.calls == [("POST", order.broker_tag)]
+    assert await events_of(floor, order) == [
+        "order.accepted",
+        "order.submitting",
+        "order.acknowledged",
+        "order.filled",
+    ]
+
+
+async def test_refused_order_is_rejected_with_the_brokers_words(floor: Floor) -> None:
+    floor.broker.script(Behaviour(placing="refuse"))
+    async with floor.working():
+        order = await floor.place()
+        stored = await floor.until(order, OrderState.REJECTED)
+
+    assert stored.reason_code is ReasonCode.BROKER_REFUSED
+    assert stored.reason == "InputException: the price is out of range"
+
+
+@pytest.mark.parametrize("placing", ["drop_after", "truncate", "timed_out_text"])
+async def test_lost_answer_is_settled_from_the_book_and_never_sent_again(floor: Floor, placing: str) -> None:
+    floor.broker.script(Behaviour(placing=placing))  # pyright: ignore[reportArgumentType]
+    async with floor.working():
+        order = await floor.place()
+        await floor.until(order, OrderState.FILLED)
+
+    assert floor.broker.calls == [("POST", order.broker_tag)]
+    assert len(floor.broker.orders_with_tag(order.broker_tag)) == 1
+    assert "order.unconfirmed" in await events_of(floor, order)
+
+
+@pytest.mark.parametrize("placing", ["drop_before", "server_error", "html"])
+async def test_unknown_outcome_without_evidence_stays_unconfirmed_and_is_not_sent_again(
+    floor: Floor, placing: str
+) -> None:
+    floor.broker.script(Behaviour(placing=placing))  # pyright: ignore[reportArgumentType]
+    async with floor.working():
+        order = await floor.place()
+        await floor.until(order, OrderState.UNCONFIRMED)
+        later = await floor.place()
+        await floor.until(later, OrderState.FILLED)
+
+    assert (await floor.world.stored(order.order_id)).state is OrderState.UNCONFIRMED
+    assert floor.broker.calls == [("POST", order.broker_tag), ("POST", later.broker_tag)]
+
+
+async def test_broker_that_cannot_be_reached_leaves_the_order_new_until_it_returns(floor: Floor) -> None:
+    order = None
+    async with floor.working(port=9):  # the discard port: nobody listens
+        order = await floor.place()
+
+        async def came_back() -> bool:
+            return (await events_of(floor, order)).count("order.new") >= 1
+
+        await eventually(came_back, timeout=10)
+    async with floor.working():
+        await floor.until(order, OrderState.FILLED)
+
+    assert floor.broker.calls == [("POST", order.broker_tag)]
+
+
+async def test_fills_in_parts_are_recorded_once_each(floor: Floor) -> None:
+    floor.broker.script(Behaviour(fills=(3, 4, 3)))
+    async with floor.working():
+        order = await floor.place()
+        await floor.until(order, OrderState.FILLED)
+
+    rows = await floor.world.rows("SELECT quantity, basis FROM ledger.fills ORDER BY id")
+    assert [row["quantity"] for row in rows] == [3, 4, 3]
+    assert {row["basis"] for row in rows} == {"derived"}
+
+
+async def test_orders_of_one_account_leave_in_the_order_of_acceptance(floor: Floor) -> None:
+    orders = [await floor.place() for _ in range(12)]
+    async with floor.working(limits=SendLimits(in_flight_per_account=1)):
+        for order in orders:
+            await floor.until(order, OrderState.FILLED)
+
+    assert floor.broker.calls == [("POST", order.broker_tag) for order in orders]
+
+
+async def test_hung_call_does_not_stand_before_a_cancel(floor: Floor) -> None:
+    floor.broker.script(Behaviour(fills=()), Behaviour(delay_seconds=3), Behaviour(delay_seconds=3))
+    async with floor.working():
+        resting = await floor.place()
+        await floor.until(resting, OrderState.OPEN)
+        hung = [await floor.place(), await floor.place()]
+        for order in hung:
+            await floor.until(order, OrderState.SUBMITTING)
+        await floor.ask(resting, PendingAction.CANCEL)
+        stored = await floor.until(resting, OrderState.CANCELLED, seconds=2)
+        still_hung = [(await floor.world.stored(order.order_id)).state for order in hung]
+
+    assert stored.pending_action is None
+    assert still_hung == [OrderState.SUBMITTING] * 2
+
+
+async def test_cancel_that_comes_too_late_tells_the_fill(floor: Floor) -> None:
+    floor.broker.script(Behaviour(fills=()))
+    async with floor.working():
+        order = await floor.place()
+        await floor.until(order, OrderState.OPEN)
+        only = floor.broker.orders_with_tag(order.broker_tag)[0]
+        only.pending_fills.append(order.quantity)
+        floor.broker.refuse_cancels = True
+        await floor.ask(order, PendingAction.CANCEL)
+        stored = await floor.until(order, OrderState.FILLED)
+
+    assert stored.pending_action is None
+    assert stored.filled_quantity == order.quantity
+
+
+async def test_modification_changes_the_order_and_keeps_its_fills(floor: Floor) -> None:
+    floor.broker.script(Behaviour(fills=(4,)))
+    async with floor.working():
+        order = await floor.place()
+        await floor.until(order, OrderState.PARTIALLY_FILLED)
+        await floor.ask(order, PendingAction.MODIFY, OrderModification(quantity=20))
+
+        async def modified() -> bool:
+            return (await floor.world.stored(order.order_id)).quantity == 20
+
+        await eventually(modified, timeout=5)
+        stored = await floor.world.stored(order.order_id)
+
+    assert (stored.filled_quantity, stored.state) == (4, OrderState.PARTIALLY_FILLED)
+    assert "order.modified" in await events_of(floor, order)
+
+
+async def test_expired_order_is_not_sent(floor: Floor) -> None:
+    order = await floor.place(expires_at=floor.world.clock.now() - timedelta(seconds=1))
+    async with floor.working():
+        other = await floor.place()
+        await floor.until(other, OrderState.FILLED)
+
+    assert floor.broker.calls == [("POST", other.broker_tag)]
+    assert (await floor.world.stored(order.order_id)).state is OrderState.NEW
+
+
+async def test_claim_left_behind_by_a_dead_worker_is_never_sent_again(floor: Floor) -> None:
+    # What a kill between claim and call leaves: SUBMITTING, nothing at the broker.
+    order = await floor.place()
+    async with floor.world.ledger.transaction() as transaction:
+        claimed = await transaction.claim([floor.account], limit=1)
+        update = OrderUpdate(state=OrderState.SUBMITTING, at=floor.world.clock.now())
+        transaction.step([Step(order=claimed.orders[0], update=update)])
+    async with floor.working():
+        other = await floor.place()
+        await floor.until(other, OrderState.FILLED)
+
+    assert floor.broker.calls == [("POST", other.broker_tag)]
+    assert (await floor.world.stored(order.order_id)).state is OrderState.SUBMITTING
