@@ -1,12 +1,12 @@
 """Commands: imperative, frozen, strict. Each message is an envelope around a list; replies are lists in the same order."""
 
-from decimal import Decimal
-from typing import ClassVar, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
 from vyomo_contracts.identifiers import IDEMPOTENCY_KEY_MAX_LENGTH
 from vyomo_contracts.messages import Envelope, Instant, Principal, Reply, Strict, Tolerant
+from vyomo_contracts.money import Money
 from vyomo_contracts.orders import Order, OrderModification, OrderRequest
 from vyomo_contracts.portfolio import Funds
 from vyomo_contracts.vocabulary import Broker
@@ -78,7 +78,7 @@ class CreateAccount(Strict):
     broker: Broker
     client_id: str = Field(min_length=1, max_length=64)
     secrets: tuple[SealedSecret, ...] = ()
-    initial_capital: Decimal | None = None
+    initial_capital: Annotated[Money, Field(ge=0)] | None = None
     """Paper only; None means unlimited."""
 
 

@@ -20,6 +20,8 @@ _S = OrderState
 _VENUE_STATES: Final = frozenset(
     {_S.TRIGGER_PENDING, _S.OPEN, _S.PARTIALLY_FILLED, _S.FILLED, _S.CANCELLED, _S.REJECTED, _S.EXPIRED}
 )
+_OURS: Final = frozenset({_S.NEW, _S.DENIED, _S.SUBMITTING, _S.UNCONFIRMED})
+"""Words of our own steps, which know nothing of fills."""
 
 TRANSITIONS: Final[Mapping[OrderState, frozenset[OrderState]]] = {
     # The paper venue claims and fills in one transaction, so NEW may reach any venue state; CANCELLED and EXPIRED are also
@@ -116,22 +118,44 @@ Result = Applied | Duplicate | Stale | Illegal
 
 def apply(order: Order, update: OrderUpdate) -> Result:
     """The order after `update`, or why there is none. Pure; the new snapshot's version is one more."""
-    quantity = _modified_quantity(order, update)
-    filled = order.filled_quantity if update.filled_quantity is None else update.filled_quantity
-    if filled > quantity:
-        return Illegal(f"filled {filled} of {quantity}: more than was ordered")
-    state = _merged_state(order, update, filled, quantity)
-    if filled < order.filled_quantity:
-        return Stale(f"filled quantity {filled} is behind the known {order.filled_quantity}")
+    told = order.filled_quantity if update.filled_quantity is None else update.filled_quantity
+    filled = max(told, order.filled_quantity)
+    impossible = _impossible(order, update, told, filled)
+    if impossible is not None:
+        return Illegal(impossible)
+    if told < order.filled_quantity and (order.state.is_terminal or not update.state.is_terminal):
+        return Stale(f"filled quantity {told} is behind the known {order.filled_quantity}")
 
+    state = _merged_state(order, update, filled)
     grew = filled > order.filled_quantity
     if state is order.state and not grew and not _says_more(order, update):
         return Duplicate()
     if state is not order.state or order.state.is_terminal:
-        refusal = _refusal(order, state, grew=grew)
+        refusal = _refusal(order, update, state, grew=grew)
         if refusal is not None:
             return refusal
     return Applied(order=_next(order, update, state, filled), increment=_increment(order, update, filled))
+
+
+def _impossible(order: Order, update: OrderUpdate, told: int, filled: int) -> str | None:
+    """A contradiction that no late or repeated message explains: only another look at the broker's book can."""
+    if update.broker_order_id is not None and order.broker_order_id not in {None, update.broker_order_id}:
+        # One order of ours is one order there, for ever: a second id is a second order.
+        return f"the broker calls it {update.broker_order_id}, before it was {order.broker_order_id}"
+    quantity = _modified_quantity(order, update)
+    if filled > quantity:
+        return f"filled {filled} of {quantity}: more than was ordered"
+    if told > order.filled_quantity and not update.average_price:
+        return f"filled {told} without a price"
+    contradicts = {
+        **dict.fromkeys(_OURS, told > order.filled_quantity),
+        OrderState.FILLED: filled < quantity,
+        OrderState.PARTIALLY_FILLED: not filled,
+        OrderState.REJECTED: told < order.filled_quantity,
+    }
+    return (
+        f"{update.state} with {told} filled of {quantity}" if contradicts.get(update.state, False) else None
+    )
 
 
 def _modified_quantity(order: Order, update: OrderUpdate) -> int:
@@ -139,12 +163,15 @@ def _modified_quantity(order: Order, update: OrderUpdate) -> int:
     return changed if isinstance(changed, int) else order.quantity
 
 
-def _merged_state(order: Order, update: OrderUpdate, filled: int, quantity: int) -> OrderState:
+def _merged_state(order: Order, update: OrderUpdate, filled: int) -> OrderState:
     """A complete fill is FILLED whatever word came with it, and a part fill of a working order is PARTIALLY_FILLED."""
-    if filled == quantity and filled > order.filled_quantity:
+    if filled == _modified_quantity(order, update) and order.state is not OrderState.FILLED:
         return OrderState.FILLED
-    if filled and update.state in {OrderState.ACKNOWLEDGED, OrderState.OPEN, OrderState.PARTIALLY_FILLED}:
-        return order.state if order.state in {_S.CANCELLED, _S.EXPIRED} else OrderState.PARTIALLY_FILLED
+    is_ended = order.state in {_S.CANCELLED, _S.EXPIRED}
+    if is_ended and filled > order.filled_quantity:
+        return order.state
+    if filled and update.state in {_S.ACKNOWLEDGED, _S.TRIGGER_PENDING, _S.OPEN, _S.PARTIALLY_FILLED}:
+        return order.state if is_ended else OrderState.PARTIALLY_FILLED
     return update.state
 
 
@@ -156,32 +183,37 @@ def _says_more(order: Order, update: OrderUpdate) -> bool:
     )
 
 
-def _refusal(order: Order, state: OrderState, *, grew: bool) -> Stale | Illegal | None:
+def _refusal(order: Order, update: OrderUpdate, state: OrderState, *, grew: bool) -> Stale | Illegal | None:
     current = order.state
-    if current is OrderState.REJECTED and order.reason_code is not ReasonCode.NOT_FOUND_AT_BROKER:
-        return (
-            Illegal(f"{state} after REJECTED")
-            if state.is_terminal or grew
-            else Stale(f"{state} after REJECTED")
-        )
     if state is current and not grew:
         return Stale(f"{state} again")
+    if current is OrderState.REJECTED and order.reason_code is not ReasonCode.NOT_FOUND_AT_BROKER:
+        why = f"{state} after REJECTED"
+        return Illegal(why) if state.is_terminal or grew else Stale(why)
+    # The one legal step back among working states: without a confirmed modification only newer word is believed.
+    is_step_back = current is OrderState.OPEN and state is OrderState.TRIGGER_PENDING
+    if is_step_back and not update.modified and update.at < order.updated_at:
+        return Stale(f"{state} is older than {current}")
     if state in TRANSITIONS[current]:
         return None
-    if grew:
-        return Illegal(f"a fill on a {current} order")
-    if _RANK[state] <= _RANK[current] and not (state.is_terminal and current.is_terminal):
-        return Stale(f"{state} is behind {current}")
-    return Illegal(f"{current} cannot become {state}")
+    is_behind = _RANK[state] <= _RANK[current] and not (state.is_terminal and current.is_terminal)
+    return (
+        Stale(f"{state} is behind {current}")
+        if is_behind and not grew
+        else Illegal(f"{current} cannot become {state}{' by a fill' if grew else ''}")
+    )
 
 
 def _increment(order: Order, update: OrderUpdate, filled: int) -> Increment | None:
-    """Cumulative to incremental: q = Q1 - Q0 at (A1*Q1 - A0*Q0) / q."""
+    """Cumulative to incremental: q = Q1 - Q0 at (A1*Q1 - A0*Q0) / q.
+
+    Never below zero: an average rounded to paise may say less in sum than the one before it.
+    """
     quantity = filled - order.filled_quantity
-    if quantity <= 0:
+    if quantity <= 0 or update.average_price is None:
         return None
-    value = (update.average_price or ZERO) * filled - order.filled_value
-    return Increment(quantity=quantity, price=to_price(value / quantity))
+    value = to_price(update.average_price) * filled - order.filled_value
+    return Increment(quantity=quantity, price=to_price(max(value, ZERO) / quantity))
 
 
 def _next(order: Order, update: OrderUpdate, state: OrderState, filled: int) -> Order:
@@ -190,12 +222,16 @@ def _next(order: Order, update: OrderUpdate, state: OrderState, filled: int) -> 
         "state": state,
         "filled_quantity": filled,
         "version": order.version + 1,
-        "updated_at": update.at,
+        "updated_at": max(update.at, order.updated_at),
     }
     if filled > order.filled_quantity and update.average_price is not None:
-        changes["average_price"] = update.average_price
+        # Rounded as the column is: the event must say what the row says.
+        changes["average_price"] = to_price(update.average_price)
     if update.broker_order_id is not None:
         changes["broker_order_id"] = update.broker_order_id
+    if state is not order.state and order.state in {_S.UNCONFIRMED, _S.REJECTED}:
+        # What was unknown or not found is found: the reason no longer holds.
+        changes |= {"reason_code": None, "reason": None}
     if update.reason_code is not None:
         changes["reason_code"] = update.reason_code
         changes["reason"] = update.reason

@@ -29,7 +29,8 @@ class OrderRequest(Strict):
     exchange: Exchange
     transaction_type: TransactionType
     order_type: OrderType
-    quantity: int
+    quantity: int = Field(ge=-(2**31), le=2**31 - 1)
+    """Any number the record can hold; whether it is a legal one is the router's to say."""
     price: Price = ZERO
     trigger_price: Price | None = None
     product: Product

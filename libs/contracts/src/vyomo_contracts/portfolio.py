@@ -1,7 +1,7 @@
 """Positions, holdings and funds, and the arithmetic that values them (Kite's conventions)."""
 
 from dataclasses import dataclass
-from decimal import Decimal
+from decimal import ROUND_HALF_UP, Decimal
 
 from vyomo_contracts.messages import Instant, Tolerant
 from vyomo_contracts.money import ZERO, Money, Price, to_price
@@ -78,7 +78,7 @@ def value_position(position: Position, last_price: Decimal) -> Valuation:
     base = abs(position.quantity) * position.average_price * multiplier or position.buy_value
     return Valuation(
         pnl=to_price(pnl),
-        pnl_percent=(pnl * 100 / base).quantize(Decimal("0.01")) if base else ZERO,
+        pnl_percent=(pnl * 100 / base).quantize(Decimal("0.01"), rounding=ROUND_HALF_UP) if base else ZERO,
         realised=position.realised,
         unrealised=to_price(pnl - position.realised),
     )

@@ -22,6 +22,7 @@ from pydantic import BaseModel
 from vyomo_contracts.messages import Envelope
 from vyomo_contracts.topology import STREAMS, Consumer, Stream
 from vyomo_service_kit.consuming import AnsweringMiddleware
+from vyomo_service_kit.errors import UnavailableError
 
 log = structlog.get_logger()
 
@@ -32,7 +33,7 @@ _STORE_SECONDS = 5.0
 _LOOK_FOR_CONSUMER_SECONDS = 0.1
 
 
-class BusUnavailableError(Exception):
+class BusUnavailableError(UnavailableError):
     """The bus is down, or nobody answered in time."""
 
     def __init__(self, subject: str, why: str) -> None:

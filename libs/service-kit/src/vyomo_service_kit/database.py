@@ -11,6 +11,8 @@ import asyncpg
 from asyncpg import exceptions as postgres
 from asyncpg.pool import PoolConnectionProxy
 
+from vyomo_service_kit.errors import UnavailableError
+
 Connection: TypeAlias = asyncpg.Connection | PoolConnectionProxy
 Row: TypeAlias = asyncpg.Record
 
@@ -28,7 +30,7 @@ UNAVAILABLE = (
 """What asyncpg raises while the server is down, starting, stopping or full."""
 
 
-class RecordUnavailableError(Exception):
+class RecordUnavailableError(UnavailableError):
     """PostgreSQL cannot be reached or refuses to write; nothing was half-done, the caller may repeat."""
 
 

@@ -9,6 +9,7 @@ from contextlib import AbstractAsyncContextManager, suppress
 import structlog
 import uvloop
 
+from vyomo_service_kit.errors import UnavailableError
 from vyomo_service_kit.notify import Notifier
 
 DRAIN_LIMIT_SECONDS = 15.0
@@ -83,6 +84,8 @@ async def repeat(
             await action()
         except asyncio.CancelledError:
             raise
+        except UnavailableError as error:
+            log.warning("loop.unavailable", loop=name, why=str(error))
         except Exception:
             log.exception("loop.failed", loop=name)
         if wake is None:

@@ -1,0 +1,1 @@
+"""The vyomo command: supervisor, embedded NATS and PostgreSQL."""

@@ -1,0 +1,241 @@
+"""The `vyomo` command line."""
+
+import argparse
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from vyomo_local.state import StateFolder, default_state_folder
+from vyomo_local.system import DEFAULT_HTTP_PORT, VYOMO, System
+
+_DESCRIPTION = "Vyomo: one API, one event bus and a paper exchange for Indian broker accounts."
+_EXAMPLES = """\
+examples:
+  ./vyomo up                        start everything here, Ctrl-C stops it
+  ./vyomo up --detach               the same in the background
+  ./vyomo status                    what runs and how it fares
+  ./vyomo logs order-router -f      follow one service's log
+  ./vyomo key                       API key of the local user
+  ./vyomo down                      stop what runs in the background
+  ./vyomo test libs -k money        run some tests
+  ./vyomo --state /srv/vyomo up     keep all data and tools elsewhere
+"""
+
+# These hand their arguments on untouched, also those that start with a dash.
+_PASSING_ON = ("test", "bench")
+
+
+def main(arguments: Sequence[str] | None = None, system: System = VYOMO) -> int:
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    handed_on: list[str] = []
+    word = _command_word(given)
+    if word is not None and given[word] in _PASSING_ON:
+        given, handed_on = _split_state(given, word)
+    if word is None and not given:
+        _parser().print_help()
+        return 2
+    options = _parser().parse_args(given)
+    # Absent unless given: a default in the shared option would let the subcommand's overwrite the one before the word.
+    chosen: str | None = getattr(options, "state", None)
+    state = StateFolder(_absolute(chosen) if chosen else default_state_folder().absolute())
+    return _COMMANDS[options.command](options, state, system, handed_on)
+
+
+def _parser() -> argparse.ArgumentParser:
+    common = argparse.ArgumentParser(add_help=False)
+    common.add_argument(
+        "--state",
+        metavar="DIR",
+        default=argparse.SUPPRESS,
+        help="folder for all data, logs, keys and tools (default: .vyomo in the project)",
+    )
+    parser = argparse.ArgumentParser(
+        prog="./vyomo",
+        description=_DESCRIPTION,
+        epilog=_EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        parents=[common],
+    )
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+
+    def add(name: str, summary: str, example: str) -> argparse.ArgumentParser:
+        return commands.add_parser(
+            name,
+            help=summary,
+            description=f"{summary[0].upper()}{summary[1:]}.",
+            epilog=f"example: {example}",
+            parents=[common],
+            allow_abbrev=False,
+        )
+
+    _add_up(add("up", "start database, bus and all services", "./vyomo up --detach --port 3011"))
+    add("down", "stop what `up` started, in order", "./vyomo down")
+    shown = add(
+        "status",
+        "show each service's health; exit code 0 healthy, 1 degraded, 3 not running",
+        "./vyomo status --json",
+    )
+    shown.add_argument("--json", action="store_true", help="print one JSON document")
+    log = add(
+        "logs", "print the logs of one service, or of all in order of time", "./vyomo logs gateway -f -n 50"
+    )
+    log.add_argument("service", nargs="?", help="for example gateway, order-router, postgresql, nats")
+    log.add_argument("-f", "--follow", action="store_true", help="go on printing what comes")
+    log.add_argument(
+        "-n", "--lines", type=int, default=100, metavar="N", help="how many last lines (default: 100)"
+    )
+    add("key", "print the API key of the local user", 'curl -H "Authorization: Bearer $(./vyomo key)" ...')
+    add("doctor", "check machine, disk, clock, ports, bus and database, and say what to do", "./vyomo doctor")
+    add("test", "run the tests; arguments go to pytest", "./vyomo test libs/ledger -k outbox -x")
+    check = add("check", "check format, lint rules, types and import rules", "./vyomo check lint types")
+    check.add_argument(
+        "names", nargs="*", type=_check_name, metavar="NAME", help="format, lint, types or imports"
+    )
+    add(
+        "bench",
+        "measure latency, throughput and memory; arguments go to the benchmark",
+        "./vyomo bench --quick --json",
+    )
+    return parser
+
+
+def _add_up(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--detach", action="store_true", help="return when everything is ready, run in the background"
+    )
+    parser.add_argument(
+        "--port",
+        type=_port,
+        default=DEFAULT_HTTP_PORT,
+        metavar="N",
+        help=f"port of the API (default: {DEFAULT_HTTP_PORT})",
+    )
+    parser.add_argument("--nats", metavar="URL", help="use this NATS server instead of an embedded one")
+    parser.add_argument(
+        "--postgres", metavar="URL", help="use this PostgreSQL database instead of an embedded one"
+    )
+    parser.add_argument(
+        "--market-hours", action="store_true", help="paper trades only in the exchanges' sessions"
+    )
+    parser.add_argument(
+        "--host", default="127.0.0.1", metavar="ADDRESS", help="listen here (default: 127.0.0.1)"
+    )
+    parser.add_argument(
+        "--insecure", action="store_true", help="allow --host to be reachable by others without TLS"
+    )
+
+
+def _up(options: argparse.Namespace, state: StateFolder, system: System, _: list[str]) -> int:
+    from vyomo_local.startup import UpOptions  # noqa: PLC0415
+    from vyomo_local.up import up  # noqa: PLC0415
+
+    chosen = UpOptions(
+        host=options.host,
+        port=options.port,
+        nats_url=options.nats,
+        postgres_url=options.postgres,
+        market_hours=options.market_hours,
+        insecure=options.insecure,
+    )
+    return up(system, state, chosen, detach=options.detach)
+
+
+def _down(_: argparse.Namespace, state: StateFolder, *__: object) -> int:
+    from vyomo_local.status import down  # noqa: PLC0415
+
+    return down(state)
+
+
+def _status(options: argparse.Namespace, state: StateFolder, *_: object) -> int:
+    from vyomo_local.status import status  # noqa: PLC0415
+
+    return status(state, as_json=options.json)
+
+
+def _key(_: argparse.Namespace, state: StateFolder, *__: object) -> int:
+    from vyomo_local.status import key  # noqa: PLC0415
+
+    return key(state)
+
+
+def _logs(options: argparse.Namespace, state: StateFolder, *_: object) -> int:
+    from vyomo_local.logs import logs  # noqa: PLC0415
+
+    return logs(state, options.service, follow=options.follow, lines=options.lines)
+
+
+def _doctor(_: argparse.Namespace, state: StateFolder, *__: object) -> int:
+    from vyomo_local.doctor import doctor  # noqa: PLC0415
+
+    return doctor(state)
+
+
+def _check(options: argparse.Namespace, *_: object) -> int:
+    from vyomo_local.developing import check  # noqa: PLC0415
+
+    return check(options.names)
+
+
+def _test(_: argparse.Namespace, __: StateFolder, ___: System, arguments: list[str]) -> int:
+    from vyomo_local.developing import test  # noqa: PLC0415
+
+    return test(arguments)
+
+
+def _bench(_: argparse.Namespace, __: StateFolder, ___: System, arguments: list[str]) -> int:
+    from vyomo_local.developing import bench  # noqa: PLC0415
+
+    return bench(arguments)
+
+
+_COMMANDS: dict[str, Callable[[argparse.Namespace, StateFolder, System, list[str]], int]] = {
+    "up": _up,
+    "down": _down,
+    "status": _status,
+    "key": _key,
+    "logs": _logs,
+    "doctor": _doctor,
+    "check": _check,
+    "test": _test,
+    "bench": _bench,
+}
+
+
+def _command_word(arguments: Sequence[str]) -> int | None:
+    """Index of the command, past a `--state DIR` before it."""
+    index = 0
+    while index < len(arguments) and arguments[index].startswith("-"):
+        index += 2 if arguments[index] == "--state" else 1
+    return index if index < len(arguments) else None
+
+
+def _split_state(arguments: list[str], word: int) -> tuple[list[str], list[str]]:
+    """Ours (the command, `--state DIR` wherever it stands, a lone `--help`) and those for the program behind it."""
+    ours, theirs = arguments[: word + 1], arguments[word + 1 :]
+    if theirs in (["--help"], ["-h"]):
+        return [*ours, "--help"], []
+    for index, argument in enumerate(theirs):
+        if argument == "--":
+            return ours, theirs[:index] + theirs[index + 1 :]
+        if argument == "--state":
+            return [*ours, *theirs[index : index + 2]], theirs[:index] + theirs[index + 2 :]
+        if argument.startswith("--state="):
+            return [*ours, argument], theirs[:index] + theirs[index + 1 :]
+    return ours, theirs
+
+
+def _port(text: str) -> int:
+    number = int(text)
+    if not 1 <= number <= 65535:
+        raise argparse.ArgumentTypeError("a port is between 1 and 65535")
+    return number
+
+
+def _check_name(text: str) -> str:
+    if text not in {"format", "lint", "types", "imports"}:
+        raise argparse.ArgumentTypeError(f"there is no check called {text!r}")
+    return text
+
+
+def _absolute(path: str) -> Path:
+    return Path(path).expanduser().absolute()

@@ -1,0 +1,64 @@
+"""`./vyomo check`, `test` and `bench`: the same commands on a laptop, before a commit and in CI."""
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from vyomo_local.state import project_folder
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    name: str
+    command: Sequence[str]
+
+
+def checks() -> dict[str, Check]:
+    scripts = Path(sys.executable).parent
+    every = (
+        Check("format", (sys.executable, "-m", "ruff", "format", "--check", ".")),
+        Check("lint", (sys.executable, "-m", "ruff", "check", ".")),
+        Check("types", (sys.executable, "-m", "pyright", "--pythonpath", sys.executable)),
+        Check("imports", (str(scripts / "lint-imports"),)),
+    )
+    return {check.name: check for check in every}
+
+
+def check(names: Sequence[str]) -> int:
+    """Run the named checks, or all; goes on after a failure so that one run shows everything."""
+    known = checks()
+    failed: list[str] = []
+    for name in names or list(known):
+        started_at = time.monotonic()
+        exit_code = _run(known[name].command)
+        seconds = time.monotonic() - started_at
+        sys.stdout.write(f"{'ok' if exit_code == 0 else 'FAIL':<5} {name:<8} {seconds:6.1f} s\n")
+        sys.stdout.flush()
+        if exit_code != 0:
+            failed.append(name)
+    return 1 if failed else 0
+
+
+def test(arguments: Sequence[str]) -> int:
+    return _run((sys.executable, "-m", "pytest", *arguments))
+
+
+def bench(arguments: Sequence[str]) -> int:
+    return _run((sys.executable, str(project_folder() / "tests" / "bench" / "run.py"), *arguments))
+
+
+def _run(command: Sequence[str]) -> int:
+    environment = dict(os.environ)
+    # Tools start each other by name: those of this environment, whatever is on the caller's PATH.
+    environment["PATH"] = os.pathsep.join(
+        [str(Path(sys.executable).parent), environment.get("PATH", os.defpath)]
+    )
+    sys.stdout.flush()
+    try:
+        return subprocess.run(command, cwd=project_folder(), env=environment, check=False).returncode  # noqa: S603
+    except KeyboardInterrupt:
+        return 130

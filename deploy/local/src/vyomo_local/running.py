@@ -1,0 +1,108 @@
+"""The doctor's look at the running bus, database and services."""
+
+import asyncio
+import json
+import subprocess
+import urllib.request
+from collections.abc import Iterator
+from typing import Any, cast
+
+from vyomo_local import status
+from vyomo_local.findings import Finding, fail, ok, warn
+from vyomo_local.state import StateFolder
+from vyomo_service_kit.embedded.errors import BinaryNotFoundError
+from vyomo_service_kit.embedded.nats import find_nats_server
+from vyomo_service_kit.embedded.ports import LOOPBACK
+from vyomo_service_kit.embedded.postgres_binaries import find_postgres
+
+_DURABLE_SETTINGS = ("fsync", "synchronous_commit", "full_page_writes", "data_checksums")
+
+
+def check_running(state: StateFolder) -> Iterator[Finding]:
+    document = status.read(state)
+    if not document["running"]:
+        yield from _programs()
+        yield ok("running", "nothing runs; durability of bus and database is checked while they do")
+        return
+    yield from _nats(document)
+    yield from _postgres(state)
+    for service in document["services"]:
+        text = f"{service['name']}: {service['detail']}, {service['restarts']} restart(s)"
+        if not service["healthy"]:
+            yield fail("service", text, f"./vyomo logs {service['name']}")
+        elif service["restarts"]:
+            yield warn("service", text, f"./vyomo logs {service['name']}")
+        else:
+            yield ok("service", text)
+
+
+def _programs() -> Iterator[Finding]:
+    try:
+        commands = [("nats", find_nats_server()), ("postgresql", find_postgres().program("postgres"))]
+    except BinaryNotFoundError as error:
+        yield fail("programs", str(error), "remove the venv folder in the state folder and start again")
+        return
+    for name, path in commands:
+        result = subprocess.run([path, "--version"], capture_output=True, text=True, check=False, timeout=30)  # noqa: S603
+        text = result.stdout.strip() or result.stderr.strip()
+        yield (
+            ok(name, text)
+            if result.returncode == 0
+            else fail(name, text, "this machine cannot run the program")
+        )
+
+
+def _nats(document: dict[str, Any]) -> Iterator[Finding]:
+    port = (document["ports"] or {}).get("nats_monitor")
+    if port is None:
+        yield warn("nats", "an external server", "see that its jetstream block says sync_interval: always")
+        return
+    with urllib.request.urlopen(f"http://{LOOPBACK}:{port}/varz", timeout=5) as response:
+        page = cast("dict[str, Any]", json.load(response))
+    text = f"nats-server {page['version']}"
+    # The field exists only when it is on.
+    if page["jetstream"]["config"].get("sync_always") is True:
+        yield ok("nats", f"{text}, every acknowledged message is on disk (sync_always)")
+    else:
+        yield fail(
+            "nats",
+            f"{text} does not sync before it acknowledges",
+            "set sync_interval: always in its jetstream block",
+        )
+
+
+def _postgres(state: StateFolder) -> Iterator[Finding]:
+    url = (state.read_connections() or {}).get("postgres_url")
+    if url is None:
+        yield warn("postgresql", "its URL is not known", "run the doctor as the user who runs Vyomo")
+        return
+    try:
+        settings = asyncio.run(_read_settings(url))
+    except Exception as error:  # noqa: BLE001 - whatever it is, the line says it and the other checks go on
+        yield fail("postgresql", f"does not answer: {error}", "./vyomo logs postgresql")
+        return
+    text = f"PostgreSQL {settings.pop('server_version')}"
+    off = [name for name, value in settings.items() if value != "on"]
+    if off == ["data_checksums"]:
+        yield warn(
+            "postgresql", f"{text} without data checksums", "make the cluster with initdb --data-checksums"
+        )
+    elif off:
+        yield fail(
+            "postgresql",
+            f"{text} with {', '.join(off)} not on",
+            "switch them on: a crash would lose accepted orders",
+        )
+    else:
+        yield ok("postgresql", f"{text}, {', '.join(settings)} on")
+
+
+async def _read_settings(url: str) -> dict[str, str]:
+    import asyncpg  # noqa: PLC0415
+
+    connection = await asyncpg.connect(url, timeout=5)
+    try:
+        names = ("server_version", *_DURABLE_SETTINGS)
+        return {name: str(await connection.fetchval(f"SHOW {name}")) for name in names}
+    finally:
+        await connection.close()

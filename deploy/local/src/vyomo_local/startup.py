@@ -1,0 +1,235 @@
+"""From an empty state folder to a running system, with as much at once as the order of things allows."""
+
+import asyncio
+import os
+import signal
+from collections.abc import Coroutine, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from vyomo_local.progress import Progress
+from vyomo_local.state import StateFolder, write_connections
+from vyomo_local.supervisor import Supervisor, service_environment
+from vyomo_local.system import DEFAULT_NATS_MONITOR_PORT, DEFAULT_NATS_PORT, System
+from vyomo_local.units import ServerUnit, ServiceUnit, UnitFailedError, describe_exit, wait_exit
+from vyomo_service_kit.embedded import EmbeddedNats, EmbeddedPostgres
+from vyomo_service_kit.embedded.ports import LOOPBACK, choose_port
+from vyomo_service_kit.embedded.processes import spawn
+
+_HELPER_LIMIT_SECONDS = 300.0
+_REFRESH_SECONDS = 0.1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UpOptions:
+    host: str
+    port: int
+    nats_url: str | None
+    postgres_url: str | None
+    market_hours: bool
+    insecure: bool
+
+
+class Startup:
+    """One start; what it has begun is in the supervisor, which stops it also when the start fails half way."""
+
+    def __init__(
+        self,
+        system: System,
+        state: StateFolder,
+        options: UpOptions,
+        supervisor: Supervisor,
+        progress: Progress,
+    ) -> None:
+        self._system = system
+        self._state = state
+        self._options = options
+        self._supervisor = supervisor
+        self._progress = progress
+        self._nats_url = options.nats_url
+        self._postgres_url = options.postgres_url
+
+    async def run(self) -> str:
+        """Returns the URL of the API."""
+        refresher = asyncio.create_task(self._refresh())
+        try:
+            port = self._choose_port()
+            ports: dict[str, int | None] = {"http": port, "nats": None, "nats_monitor": None}
+            url = f"http://{_address(self._options.host)}:{port}"
+            self._supervisor.facts.update(url=url, ports=ports, state=str(self._state.root))
+            await _together(self._make_keys(), self._start_nats(ports), self._start_postgres())
+            environment = self._environment(port)
+            write_connections(
+                self._state,
+                nats_url=environment["VYOMO_NATS_URL"],
+                postgres_url=environment["VYOMO_POSTGRES_URL"],
+            )
+            await self._helper(
+                "migrations", "database migrations", self._system.migrations_command(), environment
+            )
+            await self._start_services(environment)
+            return url
+        finally:
+            refresher.cancel()
+
+    def _choose_port(self) -> int:
+        port = choose_port(self._options.port, self._options.host)
+        if port != self._options.port:
+            self._progress.line(
+                f"  warn  port {self._options.port} is taken, using {port}: "
+                "a redirect URL registered at a broker no longer matches"
+            )
+        return port
+
+    async def _make_keys(self) -> None:
+        command = self._system.keys_command(self._state)
+        if command is not None:
+            await self._helper("keys", "keys", command, service_environment({}))
+
+    async def _start_nats(self, ports: dict[str, int | None]) -> None:
+        if self._nats_url is not None:
+            with self._progress.step(f"NATS at {_place(self._nats_url)}"):
+                await _require_reachable(self._nats_url)
+            return
+        with self._progress.step("embedded NATS"):
+            server = EmbeddedNats(
+                self._state.nats,
+                preferred_port=DEFAULT_NATS_PORT,
+                preferred_monitor_port=DEFAULT_NATS_MONITOR_PORT,
+                log_path=self._state.logs / "nats.log",
+            )
+            await self._start_server(server)
+            self._nats_url = server.url
+            ports.update(nats=server.port, nats_monitor=server.monitor_port)
+
+    async def _start_postgres(self) -> None:
+        if self._postgres_url is not None:
+            return  # the migrations connect first, and say what is wrong
+        with self._progress.step("embedded PostgreSQL"):
+            server = EmbeddedPostgres(self._state.postgres, log_path=self._state.logs / "postgresql.log")
+            await self._start_server(server)
+            self._postgres_url = server.url
+
+    async def _start_server(self, server: EmbeddedNats | EmbeddedPostgres) -> None:
+        # In a thread, because a first initdb takes a second. The launch is ours: a child dies with the thread that made it.
+        await asyncio.to_thread(server.prepare)
+        server.launch()
+        unit = ServerUnit(server, self._supervisor.unit_changed)
+        self._supervisor.add(unit)
+        await self._supervisor.until_ready(unit)
+
+    async def _start_services(self, environment: Mapping[str, str]) -> None:
+        units = [
+            ServiceUnit(definition, self._state, self._supervisor.unit_changed)
+            for definition in self._system.definitions(environment)
+        ]
+        for unit in units:
+            self._supervisor.add(unit)
+        command = self._system.provision_command(self._state.api_key)
+        await _together(
+            self._helper("provision", "user and API key", command, environment),
+            *(self._service_ready(unit) for unit in units),
+        )
+
+    async def _service_ready(self, unit: ServiceUnit) -> None:
+        with self._progress.step(unit.name):
+            await self._supervisor.until_ready(unit)
+
+    async def _helper(
+        self, name: str, title: str, command: Sequence[str], environment: Mapping[str, str]
+    ) -> None:
+        """Run a command to its end; it must succeed."""
+        log_path = self._state.logs / f"{name}.log"
+        with self._progress.step(title):
+            process = spawn(
+                command,
+                log_path=log_path,
+                environment=environment,
+                death_signal=signal.SIGKILL,
+                directory=self._state.services,
+            )
+            try:
+                exit_code = await asyncio.wait_for(wait_exit(process), _HELPER_LIMIT_SECONDS)
+            except TimeoutError:
+                raise UnitFailedError(
+                    name, log_path, f"took longer than {_HELPER_LIMIT_SECONDS:g} s"
+                ) from None
+            finally:
+                if process.poll() is None:
+                    process.kill()
+                    process.wait()
+            if exit_code != 0:
+                raise UnitFailedError(name, log_path, f"ended with {describe_exit(exit_code)}")
+
+    def _environment(self, port: int) -> dict[str, str]:
+        assert self._nats_url is not None
+        assert self._postgres_url is not None
+        extra = {
+            "VYOMO_NATS_URL": self._nats_url,
+            "VYOMO_POSTGRES_URL": self._postgres_url,
+            "VYOMO_KEYS_DIR": str(self._state.keys),
+            "VYOMO_HTTP_HOST": self._options.host,
+            "VYOMO_HTTP_PORT": str(port),
+            "VYOMO_LOG_FORMAT": "json",
+        }
+        if self._options.market_hours:
+            extra["VYOMO_MARKET_HOURS"] = "1"
+        if self._options.insecure:
+            extra["VYOMO_INSECURE"] = "1"
+        return service_environment(extra)
+
+    async def _refresh(self) -> None:
+        while True:
+            self._progress.refresh()
+            await asyncio.sleep(_REFRESH_SECONDS)
+
+
+class UnreachableError(Exception):
+    def __init__(self, url: str, reason: str) -> None:
+        super().__init__(f"cannot reach {_place(url)}: {reason}")
+
+
+async def _together(*steps: Coroutine[Any, Any, None]) -> None:
+    """Run the steps at once; the first failure cancels the others and is raised alone."""
+    try:
+        async with asyncio.TaskGroup() as group:
+            for step in steps:
+                group.create_task(step)
+    except ExceptionGroup as failures:
+        raise failures.exceptions[0] from None
+
+
+async def _require_reachable(url: str) -> None:
+    parts = urlsplit(url)
+    try:
+        _, writer = await asyncio.wait_for(
+            asyncio.open_connection(parts.hostname or LOOPBACK, parts.port or DEFAULT_NATS_PORT), 5
+        )
+    except (OSError, TimeoutError) as error:
+        raise UnreachableError(url, str(error) or type(error).__name__) from error
+    writer.close()
+
+
+def _place(url: str) -> str:
+    """Host and port of a URL, without the password."""
+    return urlsplit(url).netloc.rpartition("@")[2] or url
+
+
+def _address(host: str) -> str:
+    """What to type in a browser for a listening address."""
+    shown = {"0.0.0.0": LOOPBACK, "::": "::1"}.get(host, host)  # noqa: S104
+    return f"[{shown}]" if ":" in shown else shown
+
+
+def log_tail(path: Path, *, lines: int = 15) -> str:
+    """Last lines of a log, for a failure message."""
+    try:
+        with path.open("rb") as file:
+            size = file.seek(0, os.SEEK_END)
+            file.seek(max(size - 8192, 0))
+            text = file.read().decode("utf-8", "replace")
+    except OSError:
+        return ""
+    return "\n".join(text.splitlines()[-lines:])

@@ -1,0 +1,23 @@
+"""The real command line over a small system: `python fake_vyomo.py up --state DIR`."""
+
+import os
+import sys
+from pathlib import Path
+
+from vyomo_local import supervisor, units
+from vyomo_local.cli import main
+from vyomo_local.system import ServiceModule, System
+
+SYSTEM = System(
+    services=(ServiceModule("worker", "fake_worker"), ServiceModule("gateway", "fake_gateway")),
+    keys_module="fake_keys",
+    migrations_module=os.environ.get("FAKE_MIGRATIONS", "vyomo_service_kit.migrations"),
+    provision_module="fake_provision",
+)
+
+if __name__ == "__main__":
+    os.environ["PYTHONPATH"] = str(Path(__file__).parent)
+    # Tests should not take the minutes that the real limits are made for.
+    units.HEARTBEAT_LIMIT_SECONDS = 2.0
+    supervisor.DRAIN_LIMIT_SECONDS = 3.0
+    sys.exit(main(system=SYSTEM))

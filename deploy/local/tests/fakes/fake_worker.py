@@ -1,0 +1,3 @@
+import fake_service
+
+fake_service.run("worker")

@@ -1,0 +1,41 @@
+from pathlib import Path
+
+from vyomo_local.logs import pretty
+from vyomo_local.rotation import rotate_large_logs
+
+
+def test_large_log_is_rotated_under_its_writer(tmp_path: Path) -> None:
+    log = tmp_path / "worker.log"
+
+    with log.open("a") as writer:
+        for round_number in range(5):
+            writer.write(f"round {round_number} " + "x" * 100)
+            writer.flush()
+            rotate_large_logs(tmp_path, max_bytes=50, kept=3)
+        writer.write("new end")
+
+    assert log.read_text() == "new end"
+    assert sorted(path.name for path in tmp_path.iterdir()) == [
+        "worker.log",
+        "worker.log.1",
+        "worker.log.2",
+        "worker.log.3",
+    ]
+    assert (tmp_path / "worker.log.1").read_text().startswith("round 4")
+
+
+def test_small_log_is_left_alone(tmp_path: Path) -> None:
+    (tmp_path / "worker.log").write_text("short")
+
+    assert rotate_large_logs(tmp_path, max_bytes=50) == []
+
+
+def test_json_line_becomes_a_sentence() -> None:
+    line = '{"timestamp":"2026-11-22T10:00:00.123456Z","level":"info","event":"order.accepted","quantity":5}'
+
+    assert pretty(line) == "2026-11-22T10:00:00.123 info     order.accepted quantity=5"
+
+
+def test_other_lines_stay_as_they_are() -> None:
+    for line in ("plain text", "[1, 2]", '{"no": "event"}', "{broken"):
+        assert pretty(line) == line
