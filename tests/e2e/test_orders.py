@@ -102,7 +102,7 @@ def test_immediate_or_cancel_that_cannot_trade_is_cancelled(api: httpx.Client, a
 
 
 def test_order_beyond_the_margin_is_rejected_with_both_figures(api: httpx.Client) -> None:
-    body = {"broker": "paper", "clientId": "small purse", "initialCapital": 1000}
+    body = {"broker": "paper", "clientId": "small-purse", "initialCapital": 1000}
     account = api.post("/api/brokers/accounts", json=body).json()["account"]["id"]
 
     order = place(api, account, quantity=100)

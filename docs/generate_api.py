@@ -1,0 +1,81 @@
+"""Writes `docs/api.md` from the OpenAPI document and the reason codes, so that it cannot go stale.
+
+python docs/generate_api.py
+"""
+
+from pathlib import Path
+from typing import Any, Final, cast
+
+from vyomo_contracts.reasons import ReasonCode
+from vyomo_gateway.app import create_app
+from vyomo_gateway.services import Services
+
+PAGE: Final = Path(__file__).parent / "api.md"
+_METHODS: Final = ("get", "post", "patch", "delete")
+
+_HEAD: Final = """\
+# API
+
+Made by `python docs/generate_api.py`; the live reference with examples is at `/docs`, the document itself at `/openapi.json`.
+
+Every call but `GET /api/health` needs `Authorization: Bearer <key>`. JSON is camelCase; prices are numbers with at most four decimals;
+times are ISO-8601 UTC. Success is `{"success": true, ...}`; failure is
+`{"success": false, "error": {"code", "message", "field"?, "detail"?}}` with the HTTP status below. Lists take `limit` (at most 500) and
+`cursor`; `nextCursor` is in the answer when there is more.
+
+| Header | On | Meaning |
+|---|---|---|
+| `Idempotency-Key` | placing orders | 1 to 64 visible characters, kept for ever per account; made and returned if absent |
+| `Idempotency-Replayed: true` | the answer | the key was used before: this is that order as it now is |
+| `Prefer: wait=N` | placing orders | hold the answer until the broker answered, at most N seconds (10) |
+| `Retry-After` | 503 and 429 | seconds after which a repeat makes sense |
+"""
+
+
+def page() -> str:
+    # The document is made of the routes alone; no service behind them is touched.
+    document = create_app(cast("Services", None)).openapi()
+    parts = [_HEAD, "## Calls\n", _calls(document), "\n## WebSocket\n", _WEBSOCKET, "\n## Codes\n", _codes()]
+    return "\n".join(parts) + "\n"
+
+
+def _calls(document: dict[str, Any]) -> str:
+    lines = ["| Call | What it does | Answers |", "|---|---|---|"]
+    for path, operations in document["paths"].items():
+        for method in _METHODS:
+            operation = operations.get(method)
+            if operation is not None:
+                answers = ", ".join(sorted(operation["responses"]))
+                lines.append(f"| `{method.upper()} {path}` | {operation['summary']} | {answers} |")
+    return "\n".join(lines)
+
+
+def _codes() -> str:
+    lines = ["| Code | HTTP status |", "|---|---|"]
+    lines += [f"| `{code}` | {code.http_status.value} {code.http_status.phrase} |" for code in ReasonCode]
+    note = "\nCodes of the venue and the system also stand in an order's `reasonCode`. Codes are added, never renamed or reused."
+    return "\n".join(lines) + "\n" + note
+
+
+_WEBSOCKET: Final = """\
+`GET /ws` with the same header; `?since=<cursor>` resumes. The server says `hello`, what was missed, the present positions and margins,
+`live`, and then what happens.
+
+| Server says | With |
+|---|---|
+| `hello` | `cursor` |
+| `order` | `cursor`, `sequence`, `order`, `trades` |
+| `position`, `holding`, `margin` | the thing as it now is |
+| `price` | `prices`: the instruments that moved, at most ten messages a second |
+| `live` | replay and snapshots are through |
+| `subscribed`, `pong`, `error` | answers to what the client said |
+
+| Client says | With |
+|---|---|
+| `subscribe`, `unsubscribe` | `instruments`: `["NSE:RELIANCE"]` |
+| `ping` | |
+"""
+
+
+if __name__ == "__main__":
+    PAGE.write_text(page(), encoding="utf-8")
