@@ -1,0 +1,1 @@
+"""Market simulator, matching and the paper broker worker."""

@@ -1,0 +1,1 @@
+"""Edges of the paper exchange: PostgreSQL and NATS."""

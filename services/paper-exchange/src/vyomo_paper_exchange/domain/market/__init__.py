@@ -1,0 +1,1 @@
+"""The seeded market: prices, volume and depth as a pure function of seed, instrument and time."""

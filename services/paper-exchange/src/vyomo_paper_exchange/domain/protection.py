@@ -1,0 +1,40 @@
+"""Market protection: the price beyond which a market order does not trade (market.md §3.1)."""
+
+from datetime import date
+from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
+from functools import lru_cache
+
+from vyomo_contracts.instruments import Instrument
+from vyomo_contracts.vocabulary import InstrumentKind, TransactionType
+from vyomo_paper_exchange.domain.tables import in_force, optional_decimal, rows_of
+
+
+def protection_price(instrument: Instrument, side: TransactionType, reference: Decimal, on: date) -> Decimal:
+    """`reference` (last price, or the trigger of an SL-M) moved by the automatic percentage, on tick, inside the band.
+
+    Rounded away from the market: on a cheap contract the percentage is less than one tick.
+    """
+    percent = _percent("option" if instrument.kind is InstrumentKind.OPTION else "linear", reference, on)
+    tick = instrument.tick_size
+    if side is TransactionType.BUY:
+        ticks = (reference * (100 + percent) / 100 / tick).to_integral_value(ROUND_CEILING)
+        upper = instrument.upper_band
+        return ticks * tick if upper is None else min(ticks * tick, upper // tick * tick)
+    ticks = (reference * (100 - percent) / 100 / tick).to_integral_value(ROUND_FLOOR)
+    lower = instrument.lower_band or tick
+    return max(ticks * tick, -(-lower // tick) * tick, tick)
+
+
+def _percent(group: str, reference: Decimal, on: date) -> Decimal:
+    for below, percent in _steps(group, on):
+        if below is None or reference < below:
+            return percent
+    raise LookupError(f"no market protection for {group} at {reference} on {on}")
+
+
+@lru_cache(maxsize=16)
+def _steps(group: str, on: date) -> tuple[tuple[Decimal | None, Decimal], ...]:
+    rows = in_force(rows_of("protection"), on)
+    return tuple(
+        (optional_decimal(row["below"]), Decimal(row["percent"])) for row in rows if row["group"] == group
+    )

@@ -1,0 +1,80 @@
+"""The end of a trading day: deliveries become holdings, expired contracts settle in cash, the rest is carried (market.md §7, §8)."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import date
+from decimal import Decimal
+
+from vyomo_contracts.money import ZERO
+from vyomo_contracts.vocabulary import InstrumentKind, OptionType, Product
+from vyomo_paper_exchange.domain.accounts import AccountBook, GroupKey, HoldingState
+from vyomo_paper_exchange.domain.market.market import Listing, SeededMarket
+from vyomo_paper_exchange.domain.positions import Lot, PositionState, add_lot, carried_over, take_lots
+from vyomo_paper_exchange.domain.times import SETTLEMENT_TIME, ist
+
+SettlementPrice = Callable[[GroupKey], Decimal | None]
+"""The final price of a contract that expired before today; None for anything that lives on."""
+
+
+def roll_day(book: AccountBook, today: date, settlement_price: SettlementPrice) -> None:
+    """Begin `today` for an account whose positions are of an earlier day. Everything loaded is marked changed."""
+    for key, position in list(book.positions.items()):
+        final = settlement_price(key)
+        if key.product is Product.CNC:
+            _deliver(book, key, position)
+        elif final is not None:
+            book.realise(position.unrealised(final))
+        rolled = None if key.product is Product.CNC or final is not None else carried_over(position)
+        book.positions[key] = rolled or _cleared(position)
+        book.changed.add(key)
+    book.account = replace(book.account, day=today)
+
+
+def final_price(listing: Listing, market: SeededMarket) -> Decimal:
+    """Settlement of an expired contract: intrinsic value of an option, the underlying's price for a future."""
+    instrument = listing.instrument
+    if instrument.expiry is None:
+        raise ValueError(f"{instrument.key} does not expire")
+    root = Listing(listing.root, listing.root)
+    spot = market.snapshot(root, ist(instrument.expiry, SETTLEMENT_TIME)).last_price
+    if instrument.kind is not InstrumentKind.OPTION or instrument.strike is None:
+        return spot
+    is_call = instrument.option_type is OptionType.CE
+    return max(spot - instrument.strike if is_call else instrument.strike - spot, ZERO)
+
+
+def _deliver(book: AccountBook, key: GroupKey, position: PositionState) -> None:
+    if position.quantity == 0:
+        return
+    place = (key.exchange, key.symbol)
+    held = book.holdings.get(place) or HoldingState(
+        exchange=key.exchange, symbol=key.symbol, quantity=0, lots=()
+    )
+    if position.quantity > 0:
+        lots = held.lots
+        for lot in position.lots:
+            lots = add_lot(lots, lot)
+    else:
+        lots, _, cost = take_lots(held.lots, position.quantity)
+        book.realise(position.open_value - cost)
+    quantity = sum(lot.quantity for lot in lots)
+    book.holdings[place] = replace(held, quantity=quantity, lots=lots, version=held.version + 1)
+    book.changed_holdings.add(place)
+
+
+def _cleared(position: PositionState) -> PositionState:
+    """Nothing open and nothing traded yet today; the row stays, so that its version goes on."""
+    no_lots: tuple[Lot, ...] = ()
+    return replace(
+        position,
+        quantity=0,
+        overnight_quantity=0,
+        overnight_value=ZERO,
+        buy_quantity=0,
+        buy_value=ZERO,
+        sell_quantity=0,
+        sell_value=ZERO,
+        realised=ZERO,
+        lots=no_lots,
+        version=position.version + 1,
+    )

@@ -1,0 +1,20 @@
+from typing import Literal
+
+from pydantic import Field
+
+from vyomo_service_kit.settings import ServiceSettings
+
+
+class PaperExchangeSettings(ServiceSettings):
+    market_seed: int = Field(default=1, ge=0)
+    """The same seed shows the same prices at the same time on every machine."""
+    market_hours: bool = False
+    """Trade only in the exchanges' sessions; otherwise the built-in market never closes."""
+    owned_partitions: tuple[int, ...] | Literal["all"] = "all"
+    """The partitions of accounts this process serves."""
+    topology_wait_seconds: float = Field(default=60, gt=0, le=600)
+    """How long to wait at start for the order-router to declare the doorbell's stream."""
+
+    @property
+    def owned(self) -> frozenset[int]:
+        return frozenset(range(self.partitions) if self.owned_partitions == "all" else self.owned_partitions)
