@@ -223,3 +223,13 @@ async def test_order_events_can_only_be_appended(database_url: str, world: Recor
         ):
             with pytest.raises(Exception, match="permission denied"):
                 await connection.execute(statement)
+
+
+async def test_router_may_ask_for_changes_though_it_may_not_write_positions(world: RecordWorld) -> None:
+    order = await accepted(world)
+
+    async with world.ledger.transaction() as transaction:
+        current = (await transaction.lock([(world.account, order.order_id)]))[order.order_id]
+        transaction.ask(PendingChange(order=current, action=PendingAction.CANCEL), world.clock.now())
+
+    assert (await world.stored(order.order_id)).pending_action is PendingAction.CANCEL

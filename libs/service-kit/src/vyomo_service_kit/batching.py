@@ -64,6 +64,8 @@ class Batcher(Generic[Item, Result]):
             return
         try:
             results = await self._serve([item for item, _ in batch])
+            if len(results) != len(batch):
+                raise RuntimeError(f"{len(results)} results for {len(batch)} items")
         except BaseException as error:  # noqa: BLE001 - every waiter must be answered, also on cancellation
             for _, future in batch:
                 if not future.done():

@@ -4,11 +4,13 @@
 """
 
 import asyncio
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
+from functools import partial
 from typing import TypeVar
 
 import structlog
+from fast_depends.pydantic import PydanticSerializer
 from faststream.nats import NatsBroker
 from nats.aio.client import Client
 from nats.errors import Error as NatsError
@@ -21,7 +23,7 @@ from pydantic import BaseModel
 
 from vyomo_contracts.messages import Envelope
 from vyomo_contracts.topology import STREAMS, Consumer, Stream
-from vyomo_service_kit.consuming import AnsweringMiddleware
+from vyomo_service_kit.consuming import RETRY_DELAYS_SECONDS, AnsweringMiddleware
 from vyomo_service_kit.errors import UnavailableError
 
 log = structlog.get_logger()
@@ -51,7 +53,9 @@ class RequestRefusedError(Exception):
 class Bus:
     """Construct, register handlers on `broker`, then `open`."""
 
-    def __init__(self, url: str, *, name: str) -> None:
+    def __init__(
+        self, url: str, *, name: str, retry_delays_seconds: Sequence[float] = RETRY_DELAYS_SECONDS
+    ) -> None:
         self._reconnected: list[Callable[[], Awaitable[None]]] = []
         self.broker = NatsBroker(
             url,
@@ -64,7 +68,9 @@ class Bus:
             reconnected_cb=self._on_reconnected,
             disconnected_cb=self._on_disconnected,
             error_cb=_on_error,
-            middlewares=(AnsweringMiddleware,),
+            middlewares=(partial(AnsweringMiddleware, retry_delays_seconds=retry_delays_seconds),),
+            # Its own error for an unfit body: a model that fails inside a handler must not look like one.
+            serializer=PydanticSerializer(use_fastdepends_errors=True),
             logger=None,
         )
         self._client: Client | None = None
@@ -149,7 +155,10 @@ class Bus:
     async def _on_reconnected(self) -> None:
         log.info("bus.reconnected")
         for action in self._reconnected:
-            await action()
+            try:
+                await action()
+            except Exception:
+                log.exception("bus.reconnect_action_failed")
 
     async def _on_disconnected(self) -> None:
         log.warning("bus.disconnected")

@@ -7,11 +7,13 @@ a `Failure` at once instead of a silence that costs the caller its whole limit.
 """
 
 import random
+from collections.abc import Sequence
+from json import JSONDecodeError
 from typing import Any
 
 import structlog
 from fast_depends.exceptions import ValidationError as InjectionError
-from faststream import BaseMiddleware
+from faststream import BaseMiddleware, ContextRepo
 from faststream.message import StreamMessage
 from faststream.nats.message import NatsMessage
 from pydantic import ValidationError
@@ -25,10 +27,23 @@ log = structlog.get_logger()
 RETRY_DELAYS_SECONDS = (0.2, 1.0, 5.0, 15.0, 30.0)
 POISON_DELIVERIES = 10
 
-_UNREADABLE = (InjectionError, ValidationError, UnicodeDecodeError)
+_UNREADABLE = (InjectionError, UnicodeDecodeError, JSONDecodeError)
+"""What FastStream raises for a body that is not JSON or not the handler's message. A model that fails to validate inside a
+handler is that handler's own failure."""
 
 
 class AnsweringMiddleware(BaseMiddleware):
+    def __init__(
+        self,
+        msg: Any,
+        /,
+        *,
+        context: ContextRepo,
+        retry_delays_seconds: Sequence[float] = RETRY_DELAYS_SECONDS,
+    ) -> None:
+        super().__init__(msg, context=context)
+        self._retry_delays_seconds = retry_delays_seconds
+
     async def consume_scope(self, call_next: Any, msg: StreamMessage[Any]) -> Any:
         assert isinstance(msg, NatsMessage)
         if _is_stored(msg):
@@ -36,8 +51,9 @@ class AnsweringMiddleware(BaseMiddleware):
         try:
             return await call_next(msg)
         except _UNREADABLE as error:
-            log.warning("request.unreadable", subject=msg.raw_message.subject, error=str(error)[:500])
-            return Failure(problem=Problem(code=ReasonCode.INVALID_FIELD, message=str(error)[:500]))
+            why = _fault_of(error)
+            log.warning("request.unreadable", subject=msg.raw_message.subject, error=why)
+            return Failure(problem=Problem(code=ReasonCode.INVALID_FIELD, message=why))
         except Exception:
             log.exception("request.failed", subject=msg.raw_message.subject)
             return Failure(
@@ -50,13 +66,14 @@ class AnsweringMiddleware(BaseMiddleware):
         try:
             await call_next(msg)
         except _UNREADABLE as error:
-            await self._bury(msg, f"unreadable: {error}")
+            await self._bury(msg, f"unreadable: {_fault_of(error)}")
         except Exception as error:
             deliveries = msg.raw_message.metadata.num_delivered
             if deliveries >= POISON_DELIVERIES:
                 await self._bury(msg, f"failed {deliveries} times: {error!r}")
                 return
-            delay = RETRY_DELAYS_SECONDS[min(deliveries, len(RETRY_DELAYS_SECONDS)) - 1]
+            delays = self._retry_delays_seconds
+            delay = delays[min(deliveries, len(delays)) - 1]
             log.exception("message.failed", subject=msg.raw_message.subject, deliveries=deliveries)
             # Jitter spreads the retries of many messages; no outcome depends on it.
             await msg.nack(delay=delay * random.uniform(0.8, 1.2))  # noqa: S311
@@ -68,11 +85,20 @@ class AnsweringMiddleware(BaseMiddleware):
         raw = msg.raw_message
         consumer = raw.metadata.consumer
         log.error("message.dead_letter", subject=raw.subject, consumer=consumer, why=why[:500])
-        headers = {"Vyomo-Subject": raw.subject, "Vyomo-Why": why.replace("\n", " ")[:500]}
+        headers = {"Vyomo-Subject": raw.subject, "Vyomo-Why": " ".join(why.split())[:500]}
         # The message's own connection; nats-py offers no public way to it.
         stored = raw._client.jetstream()  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
         await stored.publish(subjects.dead_letters(consumer), raw.data, headers=headers)
         await msg.reject()
+
+
+def _fault_of(error: Exception) -> str:
+    """What was wrong and where, without the content: a command may carry sealed credentials."""
+    cause = error.original_error if isinstance(error, InjectionError) else error
+    if isinstance(cause, ValidationError):
+        findings = cause.errors(include_url=False, include_context=False, include_input=False)
+        return "; ".join(f"{'.'.join(map(str, each['loc']))}: {each['msg']}" for each in findings)[:500]
+    return f"{type(cause).__name__}: not a JSON message"
 
 
 def _is_stored(msg: NatsMessage) -> bool:

@@ -24,10 +24,12 @@ UNAVAILABLE = (
     postgres.AdminShutdownError,
     postgres.CrashShutdownError,
     postgres.DiskFullError,
+    postgres.ReadOnlySQLTransactionError,
+    postgres.QueryCanceledError,
     postgres.TooManyConnectionsError,
     postgres.InterfaceError,
 )
-"""What asyncpg raises while the server is down, starting, stopping or full."""
+"""What asyncpg raises while the server is down, starting, stopping, full, too slow, or no longer the primary."""
 
 
 class RecordUnavailableError(UnavailableError):

@@ -3,8 +3,8 @@
 import logging
 import re
 import sys
-from collections.abc import MutableMapping
-from typing import Any, Literal
+from collections.abc import Iterable, Mapping, MutableMapping
+from typing import Any, Literal, cast
 
 import orjson
 import structlog
@@ -15,7 +15,7 @@ _SECRET_NAMES = re.compile(
 _SECRET_VALUES = re.compile(
     r"(vy_(?:live|test)_[A-Za-z0-9]{8}_)[A-Za-z0-9_-]+"  # our API keys
     r"|(eyJ[\w-]{8,}\.)[\w-]+\.[\w-]+"  # JSON web tokens
-    r"|(://[^/\s:@]+:)[^@\s/]+(?=@)"  # passwords in URLs
+    r"|(://[^/\s:@]*:)[^@\s/]+(?=@)"  # passwords in URLs
     r"|((?:access_token|request_token|api_key|api_secret)=)[^&\s]+"
 )
 REDACTED = "[redacted]"
@@ -28,11 +28,21 @@ def redact_text(text: str) -> str:
 
 def _redact(_logger: object, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
     for name, value in event.items():
-        if _SECRET_NAMES.search(name):
-            event[name] = REDACTED
-        elif isinstance(value, str):
-            event[name] = redact_text(value)
+        event[name] = _without_secrets(name, value)
     return event
+
+
+def _without_secrets(name: str, value: Any) -> Any:
+    if _SECRET_NAMES.search(name):
+        return REDACTED
+    if isinstance(value, str):
+        return redact_text(value)
+    if isinstance(value, Mapping):
+        fields = cast("Mapping[object, object]", value)
+        return {str(key): _without_secrets(str(key), each) for key, each in fields.items()}
+    if isinstance(value, list | tuple | set | frozenset):
+        return [_without_secrets(name, each) for each in cast("Iterable[object]", value)]
+    return value
 
 
 def configure_logging(service: str, *, log_format: Literal["json", "console"], level: str = "info") -> None:

@@ -35,6 +35,10 @@ class Notifier:
             self._send("WATCHDOG=1")
             await asyncio.sleep(HEARTBEAT_SECONDS)
 
+    def close(self) -> None:
+        if self._socket is not None:
+            self._socket.close()
+
     def _send(self, message: str) -> None:
         if self._socket is None or self._address is None:
             return

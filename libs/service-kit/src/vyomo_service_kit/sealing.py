@@ -88,8 +88,9 @@ def ensure_keys(folder: Path) -> None:
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     private_file = folder / PRIVATE_KEY_FILE
     if not private_file.exists():
-        private_key = X25519PrivateKey.generate()
-        _write_private(private_file, private_key.private_bytes_raw())
+        _write_private(private_file, X25519PrivateKey.generate().private_bytes_raw())
+    if not (folder / PUBLIC_KEY_FILE).exists():
+        private_key = X25519PrivateKey.from_private_bytes(private_file.read_bytes())
         _write_private(folder / PUBLIC_KEY_FILE, private_key.public_key().public_bytes_raw())
     if not (folder / PEPPER_FILE).exists():
         _write_private(folder / PEPPER_FILE, os.urandom(_KEY_BYTES))

@@ -37,17 +37,22 @@ class Change:
         )
 
 
-def columns(
-    changes: Sequence[Change],
+def order_columns(changes: Sequence[Change], partitions: int) -> list[list[Any]]:
+    """The parameters of `statements.WRITE_ORDERS`: one array a column, in the statement's order."""
+    return [
+        *_transpose([_order_row(change, partitions) for change in changes], 23),
+        *_transpose([_fill_row(change.after, fill) for change in changes for fill in change.fills], 12),
+    ]
+
+
+def portfolio_columns(
     positions: Sequence[Position],
     funds: Sequence[Funds],
     holdings: Sequence[tuple[str, str, Holding]],
     partitions: int,
 ) -> list[list[Any]]:
-    """The parameters of `statements.WRITE`: one array a column, in the statement's order."""
+    """What `statements.WRITE_ORDERS_AND_PORTFOLIO` takes after the order columns."""
     return [
-        *_transpose([_order_row(change, partitions) for change in changes], 23),
-        *_transpose([_fill_row(change.after, fill) for change in changes for fill in change.fills], 12),
         *_transpose([_position_row(position, partitions) for position in positions], 20),
         *_transpose([_funds_row(each, partitions) for each in funds], 8),
         *_transpose([_holding_row(*each, partitions) for each in holdings], 11),

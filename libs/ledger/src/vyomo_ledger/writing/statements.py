@@ -1,6 +1,7 @@
-"""The one statement that writes what a transaction decided: orders, events, fills, positions, holdings, funds, outbox.
+"""The one statement that writes what a transaction decided: orders, events and fills, the portfolio where it changed, outbox.
 
-One round trip whatever the transaction holds; empty arrays cost nothing. Its parameters are made by `changes.columns`.
+One round trip whatever the transaction holds. There are two of it: a router may not write anybody's positions or money, and
+PostgreSQL asks for the right to every table a statement names. The parameters are made by `changes`.
 """
 
 from typing import Final
@@ -27,7 +28,7 @@ _POSITIONS: Final = _unnest(
 _FUNDS: Final = _unnest(56, "bigint text numeric numeric numeric bigint timestamptz integer")
 _HOLDINGS: Final = _unnest(64, "bigint text text text text integer numeric numeric bigint text integer")
 
-WRITE: Final = f"""
+_WRITE_ORDERS: Final = f"""
 WITH input AS MATERIALIZED (
     SELECT * FROM {_ORDERS} WITH ORDINALITY AS i (
         account_id, order_id, expected_version, quantity, price, trigger_price, order_type, validity, state,
@@ -59,7 +60,11 @@ WITH input AS MATERIALIZED (
     )
     SELECT * FROM {_FILLS}
     ON CONFLICT (account_id, trade_id) DO NOTHING
-), position_input AS MATERIALIZED (
+)
+"""
+
+_WRITE_PORTFOLIO: Final = f"""
+, position_input AS MATERIALIZED (
     SELECT * FROM {_POSITIONS} AS i (
         account_id, user_id, broker, exchange, symbol, product, quantity, overnight_quantity, multiplier, average_price,
         buy_quantity, buy_value, sell_quantity, sell_value, realised, last_price, version, updated_at, key, partition
@@ -101,7 +106,23 @@ WITH input AS MATERIALIZED (
         quantity = excluded.quantity, average_price = excluded.average_price, last_price = excluded.last_price,
         version = excluded.version, updated_at = excluded.updated_at
     WHERE h.version < excluded.version
-), announced AS (
+)
+"""
+
+_POINTERS_TO_ORDERS: Final = """
+SELECT broker, partition, order_id, expected_version + 1 AS version, NULL AS position_key, NULL AS holding_key,
+       NULL::bigint AS account_id FROM input
+"""
+_POINTERS_TO_PORTFOLIO: Final = """
+UNION ALL SELECT broker, partition, NULL, NULL, key, NULL, NULL FROM position_input
+UNION ALL SELECT broker, partition, NULL, NULL, NULL, key, NULL FROM holding_input
+UNION ALL SELECT broker, partition, NULL, NULL, NULL, NULL, account_id FROM funds_input
+"""
+
+
+def _announce(pointers: str) -> str:
+    return f"""
+, announced AS (
     INSERT INTO ledger.outbox (broker, partition, order_ids, versions, position_keys, holding_keys, account_ids)
     SELECT broker, partition,
            coalesce(array_agg(order_id) FILTER (WHERE order_id IS NOT NULL), '{{}}'),
@@ -109,13 +130,7 @@ WITH input AS MATERIALIZED (
            coalesce(array_agg(position_key) FILTER (WHERE position_key IS NOT NULL), '{{}}'),
            coalesce(array_agg(holding_key) FILTER (WHERE holding_key IS NOT NULL), '{{}}'),
            coalesce(array_agg(account_id) FILTER (WHERE account_id IS NOT NULL), '{{}}')
-    FROM (
-        SELECT broker, partition, order_id, expected_version + 1 AS version, NULL AS position_key, NULL AS holding_key,
-               NULL::bigint AS account_id FROM input
-        UNION ALL SELECT broker, partition, NULL, NULL, key, NULL, NULL FROM position_input
-        UNION ALL SELECT broker, partition, NULL, NULL, NULL, key, NULL FROM holding_input
-        UNION ALL SELECT broker, partition, NULL, NULL, NULL, NULL, account_id FROM funds_input
-    ) AS pointers
+    FROM ({pointers}) AS pointers
     GROUP BY broker, partition
     RETURNING id, broker, partition
 )
@@ -123,3 +138,9 @@ SELECT o.id AS outbox_id, o.broker, o.partition, {TRANSACTION_SQL} AS sequence, 
        (SELECT count(*) FROM updated) AS written
 FROM announced o
 """
+
+
+WRITE_ORDERS: Final = _WRITE_ORDERS + _announce(_POINTERS_TO_ORDERS)
+WRITE_ORDERS_AND_PORTFOLIO: Final = (
+    _WRITE_ORDERS + _WRITE_PORTFOLIO + _announce(_POINTERS_TO_ORDERS + _POINTERS_TO_PORTFOLIO)
+)

@@ -21,9 +21,9 @@ from vyomo_contracts.portfolio import Funds, Holding, Position
 from vyomo_contracts.topology import partition_of
 from vyomo_contracts.vocabulary import PendingAction
 from vyomo_ledger.orders import ORDER_COLUMNS, order_of
-from vyomo_ledger.writing.changes import Change, columns
+from vyomo_ledger.writing.changes import Change, order_columns, portfolio_columns
 from vyomo_ledger.writing.publishing import Publication
-from vyomo_ledger.writing.statements import WRITE
+from vyomo_ledger.writing.statements import WRITE_ORDERS, WRITE_ORDERS_AND_PORTFOLIO
 from vyomo_service_kit.database import Connection
 
 log = structlog.get_logger()
@@ -182,12 +182,15 @@ class LedgerTransaction:
 
     async def flush(self) -> list[Publication]:
         """Write everything with one statement and return what to publish after the commit. Called by `Ledger`."""
-        if not (self._changes or self._positions or self._funds or self._holdings):
-            return []
         changes = list(self._changes.values())
-        rows = await self.connection.fetch(
-            WRITE, *columns(changes, self._positions, self._funds, self._holdings, self._partitions)
-        )
+        arguments = order_columns(changes, self._partitions)
+        if self._positions or self._funds or self._holdings:
+            arguments += portfolio_columns(self._positions, self._funds, self._holdings, self._partitions)
+            rows = await self.connection.fetch(WRITE_ORDERS_AND_PORTFOLIO, *arguments)
+        elif changes:
+            rows = await self.connection.fetch(WRITE_ORDERS, *arguments)
+        else:
+            return []
         written = rows[0]["written"]
         if written != len(changes):
             raise LostRaceError(len(changes), written)

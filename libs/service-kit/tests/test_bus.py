@@ -1,0 +1,130 @@
+import time
+from collections.abc import Callable
+
+import pytest
+
+from vyomo_contracts.commands import RingDoorbell
+from vyomo_contracts.messages import Failure, Problem
+from vyomo_contracts.reasons import ReasonCode
+from vyomo_service_kit.bus import Bus, BusUnavailableError, RequestRefusedError
+from vyomo_service_kit.embedded import EmbeddedNats
+from vyomo_service_kit.testing import eventually
+
+SUBJECT = "test.echo"
+MakeDoorbell = Callable[..., RingDoorbell]
+
+
+def serve_echo(bus: Bus) -> None:
+    @bus.broker.subscriber(SUBJECT)
+    async def echo(message: RingDoorbell) -> RingDoorbell:
+        return message
+
+
+async def test_request_gets_the_answer_of_whoever_serves_it(nats_url: str, doorbell: MakeDoorbell) -> None:
+    bus = Bus(nats_url, name="test")
+    serve_echo(bus)
+
+    async with bus.open():
+        answer = await bus.request(SUBJECT, doorbell(1, 2), RingDoorbell, timeout_seconds=2)
+
+    assert answer == doorbell(1, 2)
+
+
+async def test_request_that_nobody_serves_fails_at_once(caller: Bus, doorbell: MakeDoorbell) -> None:
+    began = time.monotonic()
+
+    with pytest.raises(BusUnavailableError, match="nobody serves it"):
+        await caller.request(SUBJECT, doorbell(), RingDoorbell, timeout_seconds=30)
+
+    assert time.monotonic() - began < 5
+
+
+async def test_request_that_is_not_answered_fails_within_its_limit(
+    caller: Bus, doorbell: MakeDoorbell
+) -> None:
+    async def silent(_: object) -> None:
+        return
+
+    await caller.client.subscribe(SUBJECT, cb=silent)
+
+    with pytest.raises(BusUnavailableError, match="TimeoutError"):
+        await caller.request(SUBJECT, doorbell(), RingDoorbell, timeout_seconds=0.05)
+
+
+async def test_failure_as_an_answer_is_a_refusal(nats_url: str, doorbell: MakeDoorbell) -> None:
+    bus = Bus(nats_url, name="test")
+
+    @bus.broker.subscriber(SUBJECT)
+    async def refuse(_: RingDoorbell) -> Failure:
+        return Failure(problem=Problem(code=ReasonCode.INTERNAL_ERROR, message="not today"))
+
+    async with bus.open():
+        with pytest.raises(RequestRefusedError, match="not today"):
+            await bus.request(SUBJECT, doorbell(), RingDoorbell, timeout_seconds=2)
+
+
+async def test_bus_that_is_not_open_yet_is_unavailable(nats_url: str, doorbell: MakeDoorbell) -> None:
+    bus = Bus(nats_url, name="test")
+
+    with pytest.raises(BusUnavailableError):
+        await bus.request(SUBJECT, doorbell(), RingDoorbell, timeout_seconds=1)
+
+
+async def test_stopped_server_fails_requests_at_once_and_heals_when_it_returns(
+    restartable_nats: EmbeddedNats, doorbell: MakeDoorbell
+) -> None:
+    bus = Bus(restartable_nats.url, name="test")
+    serve_echo(bus)
+    reconnects: list[bool] = []
+
+    async def note() -> None:
+        reconnects.append(bus.is_connected)
+
+    bus.on_reconnected(note)
+    async with bus.open():
+        await bus.request(SUBJECT, doorbell(1), RingDoorbell, timeout_seconds=2)
+        restartable_nats.stop()
+        await eventually(lambda: not bus.is_connected)
+
+        began = time.monotonic()
+        with pytest.raises(BusUnavailableError):
+            await bus.request(SUBJECT, doorbell(1), RingDoorbell, timeout_seconds=30)
+        with pytest.raises(BusUnavailableError):
+            await bus.store("vyomo.v1.evt.paper.0", b"{}", message_id="1")
+        await bus.publish("vyomo.v1.md.ticks", doorbell(1))
+        assert time.monotonic() - began < 1
+
+        restartable_nats.start()
+        await eventually(lambda: bool(reconnects), timeout=10)
+        answer = await bus.request(SUBJECT, doorbell(2), RingDoorbell, timeout_seconds=2)
+
+    assert answer.account_ids == (2,)
+    assert reconnects == [True]
+
+
+async def test_action_that_fails_on_reconnecting_does_not_keep_the_next_from_running(
+    restartable_nats: EmbeddedNats,
+) -> None:
+    bus = Bus(restartable_nats.url, name="test")
+    ran: list[str] = []
+
+    async def fail() -> None:
+        ran.append("first")
+        raise RuntimeError("declaring failed")
+
+    async def note() -> None:
+        ran.append("second")
+
+    bus.on_reconnected(fail)
+    bus.on_reconnected(note)
+    async with bus.open():
+        restartable_nats.stop()
+        await eventually(lambda: not bus.is_connected)
+        restartable_nats.start()
+
+        await eventually(lambda: ran == ["first", "second"], timeout=10)
+
+
+async def test_message_for_no_stream_is_not_stored(caller: Bus) -> None:
+    with pytest.raises(BusUnavailableError):
+        await caller.store("test.nowhere", b"{}", message_id="1")
