@@ -1,5 +1,6 @@
 """One system for all end-to-end tests, started the way a user starts it."""
 
+import itertools
 import json
 import os
 import subprocess
@@ -14,6 +15,7 @@ import pytest
 
 PROJECT = Path(__file__).resolve().parents[2]
 START_SECONDS = 180
+_numbers = itertools.count(1)
 
 
 @dataclass(frozen=True)
@@ -71,9 +73,9 @@ def api(system: System) -> Iterator[httpx.Client]:
 
 
 @pytest.fixture
-def account(api: httpx.Client, request: pytest.FixtureRequest) -> int:
+def account(api: httpx.Client) -> int:
     """A fresh paper account with unlimited capital."""
-    body = {"broker": "paper", "clientId": request.node.name[:60], "initialCapital": "unlimited"}
+    body = {"broker": "paper", "clientId": f"TEST{next(_numbers)}", "initialCapital": "unlimited"}
     answer = api.post("/api/brokers/accounts", json=body)
     assert answer.status_code == 201, answer.text
     return answer.json()["account"]["id"]

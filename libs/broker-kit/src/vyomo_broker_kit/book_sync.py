@@ -94,7 +94,7 @@ def _steps(order: Order, entry: BookEntry, now: datetime) -> Iterable[Step]:
         filled_quantity=entry.filled_quantity,
         average_price=entry.average_price,
         broker_order_id=entry.broker_order_id,
-        reason_code=_reason_code(order, entry),
+        reason_code=ReasonCode.BROKER_REFUSED if entry.state is OrderState.REJECTED else None,
         reason=entry.text,
         clears_pending_action=_settles_action(order, entry, now),
     )
@@ -118,14 +118,6 @@ def _steps(order: Order, entry: BookEntry, now: datetime) -> Iterable[Step]:
             ),
         )
     yield Step(order=order, update=update, fills=fills)
-
-
-def _reason_code(order: Order, entry: BookEntry) -> ReasonCode | None:
-    if entry.state is OrderState.REJECTED:
-        return ReasonCode.BROKER_REFUSED
-    if entry.state is OrderState.CANCELLED and order.pending_action is not None:
-        return ReasonCode.USER_CANCELLED
-    return None
 
 
 def _settles_action(order: Order, entry: BookEntry, now: datetime) -> bool:

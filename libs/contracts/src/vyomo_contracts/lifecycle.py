@@ -232,9 +232,17 @@ def _next(order: Order, update: OrderUpdate, state: OrderState, filled: int) -> 
     if state is not order.state and order.state in {_S.UNCONFIRMED, _S.REJECTED}:
         # What was unknown or not found is found: the reason no longer holds.
         changes |= {"reason_code": None, "reason": None}
-    if update.reason_code is not None:
-        changes["reason_code"] = update.reason_code
-        changes["reason"] = update.reason
+    changes |= _reason(order, update, state)
     if update.clears_pending_action or state.is_terminal:
         changes["pending_action"] = None
     return order.model_copy(update=changes)
+
+
+def _reason(order: Order, update: OrderUpdate, state: OrderState) -> dict[str, object]:
+    """A reason explains the present state: it is replaced with it, and a cancellation keeps the one it was asked for with."""
+    if update.reason_code is not None:
+        return {"reason_code": update.reason_code, "reason": update.reason}
+    is_over = state is not order.state or update.clears_pending_action
+    if is_over and state is not OrderState.CANCELLED:
+        return {"reason_code": None, "reason": None}
+    return {}

@@ -50,17 +50,18 @@ async def order_router(settings: OrderRouterSettings) -> AsyncGenerator[None]:
         accounts = AccountStore(database, clock)
         instruments = InstrumentDirectory(database, clock)
         doorbell = Doorbell(bus, clock, identifiers, partitions=settings.partitions)
+        rules = (FreezeQuantity(), OrderValue(settings.max_order_value))
         placing = OrderPlacing(
-            ledger,
-            accounts,
-            instruments,
-            doorbell,
-            (FreezeQuantity(), OrderValue(settings.max_order_value)),
-            clock,
-            identifiers,
-            settings,
+            ledger=ledger,
+            accounts=accounts,
+            instruments=instruments,
+            doorbell=doorbell,
+            rules=rules,
+            clock=clock,
+            identifiers=identifiers,
+            settings=settings,
         )
-        changing = OrderChanging(ledger, instruments, doorbell, clock)
+        changing = OrderChanging(ledger, instruments, doorbell, rules, clock)
         register_handlers(
             bus.broker, placing, changing, AccountService(accounts), Replying(clock, identifiers)
         )
@@ -72,6 +73,8 @@ async def order_router(settings: OrderRouterSettings) -> AsyncGenerator[None]:
         await declare()
         bus.on_reconnected(declare)
         await stack.enter_async_context(bus.open())
+        # The server knows our subscriptions before anyone is told that we are ready.
+        await bus.client.flush()
         await stack.enter_async_context(publisher.running())
 
         holder = identifiers.message_id()

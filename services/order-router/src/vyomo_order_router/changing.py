@@ -3,16 +3,19 @@
 from collections.abc import Sequence
 
 import structlog
+from asyncpg.exceptions import LockNotAvailableError
 
 from vyomo_contracts.commands import CancelOrder, ModifyOrder, OrderReply
+from vyomo_contracts.identifiers import instrument_key
 from vyomo_contracts.lifecycle import OrderUpdate
 from vyomo_contracts.messages import Problem
 from vyomo_contracts.orders import Order, OrderModification, OrderRequest
 from vyomo_contracts.reasons import ReasonCode
 from vyomo_contracts.vocabulary import OrderState, PendingAction
 from vyomo_ledger.instruments import InstrumentDirectory
-from vyomo_ledger.writing import Ledger, LedgerTransaction, PendingChange, Step
-from vyomo_order_router.domain.validation import validate
+from vyomo_ledger.writing import Ledger, LedgerTransaction, LostRaceError, PendingChange, Step
+from vyomo_order_router.domain.risk import Denied, RiskRule, decide
+from vyomo_order_router.domain.validation import unknown_instrument, validate
 from vyomo_order_router.doorbell import Doorbell
 from vyomo_order_router.placing import record_unavailable
 from vyomo_service_kit.clock import INDIA, Clock
@@ -23,11 +26,17 @@ log = structlog.get_logger()
 
 class OrderChanging:
     def __init__(
-        self, ledger: Ledger, instruments: InstrumentDirectory, doorbell: Doorbell, clock: Clock
+        self,
+        ledger: Ledger,
+        instruments: InstrumentDirectory,
+        doorbell: Doorbell,
+        rules: Sequence[RiskRule],
+        clock: Clock,
     ) -> None:
         self._ledger = ledger
         self._instruments = instruments
         self._doorbell = doorbell
+        self._rules = rules
         self._clock = clock
 
     async def cancel(self, commands: Sequence[CancelOrder]) -> list[OrderReply]:
@@ -51,7 +60,7 @@ class OrderChanging:
                     reply = self._cancel(transaction, order, command.reason)
                 else:
                     reply = await self._modify(transaction, order, command.changes)
-        except RecordUnavailableError as error:
+        except (RecordUnavailableError, LockNotAvailableError, LostRaceError) as error:
             log.warning("order.change.record_unavailable", why=str(error))
             return OrderReply(problem=record_unavailable())
         if reply.order is not None and reply.order.pending_action is not None:
@@ -98,7 +107,7 @@ class OrderChanging:
         return OrderReply(order=transaction.ask(change, now))
 
     async def _problem_of(self, order: Order, changes: OrderModification) -> Problem | None:
-        """The order as it would be must pass the rules that a new one passes."""
+        """The order as it would be must pass the rules and the risk checks that a new one passes."""
         changed = changes.model_dump(exclude_none=True)
         if not any(getattr(order, name) != value for name, value in changed.items()):
             return Problem(
@@ -116,9 +125,16 @@ class OrderChanging:
         request = OrderRequest.model_validate(
             {name: getattr(after, name) for name in OrderRequest.model_fields}
         )
-        instrument = next(iter((await self._instruments.find([(order.exchange, order.symbol)])).values()))
+        key = (order.exchange, order.symbol)
+        instrument = (await self._instruments.find([key])).get(instrument_key(*key))
+        if instrument is None:
+            return unknown_instrument(request, await self._instruments.exchanges_of(order.symbol))
         today = self._clock.now().astimezone(INDIA).date()
-        return validate(request, instrument, broker=order.broker, today=today)
+        problem = validate(request, instrument, broker=order.broker, today=today)
+        if problem is not None:
+            return problem
+        decision = decide(self._rules, request, instrument)
+        return decision.problem if isinstance(decision, Denied) else None
 
 
 def _missing(order_id: str) -> Problem:

@@ -5,7 +5,7 @@ from datetime import timedelta
 from typing import assert_never
 
 import structlog
-from asyncpg.exceptions import PostgresError
+from asyncpg.exceptions import DeadlockDetectedError, LockNotAvailableError, PostgresError
 
 from vyomo_contracts.commands import OrderReply, PlaceOrder
 from vyomo_contracts.identifiers import instrument_key
@@ -52,6 +52,7 @@ def record_unavailable() -> Problem:
 class OrderPlacing:
     def __init__(
         self,
+        *,
         ledger: Ledger,
         accounts: AccountStore,
         instruments: InstrumentDirectory,
@@ -141,19 +142,22 @@ class OrderPlacing:
         )
         return NewOrder(order, command.idempotency_key, command.body_hash)
 
-    async def _accept(self, orders: list[NewOrder]) -> list[Acceptance]:
+    async def _accept(self, orders: list[NewOrder]) -> list[Acceptance | Problem]:
         if not orders:
             return []
         try:
-            return await self._ledger.accept(orders)
+            return [*await self._ledger.accept(orders)]
+        except RecordUnavailableError as error:
+            log.warning("order.accept.record_unavailable", why=str(error), orders=len(orders))
+            return [record_unavailable()] * len(orders)
         except PostgresError as error:
-            if len(orders) == 1:
-                raise
             # A lock that was not won in time, or one row the database refuses, must not fail its neighbours.
             log.warning("order.accept.row_by_row", orders=len(orders), why=repr(error))
+            if len(orders) == 1:
+                return [_not_recorded(error)]
             return [answer for order in orders for answer in await self._accept([order])]
 
-    async def _ring(self, answers: Sequence[Acceptance]) -> None:
+    async def _ring(self, answers: Sequence[Acceptance | Problem]) -> None:
         waiting: dict[str, set[int]] = {}
         for answer in answers:
             if isinstance(answer, Accepted) and answer.order.state is OrderState.NEW:
@@ -162,8 +166,19 @@ class OrderPlacing:
             await self._doorbell.ring(broker, account_ids)
 
 
-def _reply(answer: Acceptance, new: NewOrder, denial: Problem | None) -> OrderReply:
+def _not_recorded(error: PostgresError) -> Problem:
+    """One order the database would not take: because its account was busy, or because of what it says."""
+    if isinstance(error, LockNotAvailableError | DeadlockDetectedError):
+        return record_unavailable()
+    return Problem(
+        code=ReasonCode.INTERNAL_ERROR, message="the order could not be recorded; nothing was sent"
+    )
+
+
+def _reply(answer: Acceptance | Problem, new: NewOrder, denial: Problem | None) -> OrderReply:
     match answer:
+        case Problem():
+            return OrderReply(problem=answer)
         case Accepted(order=order):
             return OrderReply(order=order, problem=denial)
         case Replayed(order=order, same_request=True):

@@ -18,6 +18,7 @@ from vyomo_contracts.lifecycle import Illegal as IllegalUpdate
 from vyomo_contracts.messages import Tolerant
 from vyomo_contracts.orders import Fill, Order, OrderModification
 from vyomo_contracts.portfolio import Funds, Holding, Position
+from vyomo_contracts.reasons import ReasonCode
 from vyomo_contracts.topology import partition_of
 from vyomo_contracts.vocabulary import PendingAction
 from vyomo_ledger.orders import ORDER_COLUMNS, order_of
@@ -146,9 +147,17 @@ class LedgerTransaction:
 
     def ask(self, change: PendingChange, at: datetime) -> Order:
         """Note a cancellation or modification for the worker to carry out."""
-        after = change.order.model_copy(
-            update={"pending_action": change.action, "version": change.order.version + 1, "updated_at": at}
-        )
+        changes: dict[str, object] = {
+            "pending_action": change.action,
+            "version": change.order.version + 1,
+            "updated_at": at,
+        }
+        if change.action is PendingAction.CANCEL:
+            changes |= {
+                "reason_code": ReasonCode.USER_CANCELLED,
+                "reason": change.reason or "cancelled by the user",
+            }
+        after = change.order.model_copy(update=changes)
         self._add(
             Change(
                 before=change.order,

@@ -65,15 +65,10 @@ class Round:
         known = self.working.get(order.order_id)
         if known is not None and known.is_working:
             self._release(known)
-            known = known.in_state(OrderState.CANCELLED, self.view.at, "cancelled by the user")
+            known = known.in_state(OrderState.CANCELLED, self.view.at, order.reason)
             self.working[order.order_id] = self.changed[order.order_id] = known
-        update = OrderUpdate(
-            state=OrderState.CANCELLED,
-            at=self.view.at,
-            reason_code=ReasonCode.USER_CANCELLED,
-            reason="cancelled by the user",
-            clears_pending_action=True,
-        )
+        # The order carries the reason it was asked to be cancelled for; it stays.
+        update = OrderUpdate(state=OrderState.CANCELLED, at=self.view.at, clears_pending_action=True)
         self.outcomes.append(Outcome(order, update))
 
     def modify(self, order: Order, changes: OrderModification) -> None:

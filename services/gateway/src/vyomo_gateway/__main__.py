@@ -1,0 +1,23 @@
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+
+from vyomo_gateway.bootstrap import open_gateway
+from vyomo_gateway.server import serve_http
+from vyomo_gateway.settings import GatewaySettings
+from vyomo_service_kit.logging import configure_logging
+from vyomo_service_kit.runtime import run_service
+
+
+@asynccontextmanager
+async def _gateway() -> AsyncGenerator[None]:
+    settings = GatewaySettings()  # pyright: ignore[reportCallIssue] - read from the environment
+    configure_logging("gateway", log_format=settings.log_format, level=settings.log_level)
+    async with (
+        open_gateway(settings) as app,
+        serve_http(app, host=settings.http_host, port=settings.http_port),
+    ):
+        yield
+
+
+if __name__ == "__main__":
+    run_service(_gateway)

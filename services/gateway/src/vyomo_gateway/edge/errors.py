@@ -1,0 +1,111 @@
+"""Every failure becomes one shape: `{"success": false, "error": {"code", "message", "field"?, "detail"?}}`."""
+
+from typing import Any, Literal
+
+import structlog
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from msgspec import UNSET, UnsetType
+from nats.errors import NoRespondersError
+from starlette.exceptions import HTTPException
+
+from vyomo_contracts.reasons import ReasonCode
+from vyomo_gateway.edge.encoding import JsonResponse, View
+from vyomo_gateway.edge.problems import AccountNotFoundError, ApiError, InvalidRequestError, UnavailableError
+from vyomo_gateway.edge.validation import problems_of
+from vyomo_gateway.orders.schemas import OrderView
+from vyomo_service_kit.bus import BusUnavailableError, RequestRefusedError
+from vyomo_service_kit.database import RecordUnavailableError
+
+log = structlog.get_logger()
+
+
+class ErrorView(View, frozen=True, kw_only=True):
+    code: ReasonCode
+    message: str
+    field: str | UnsetType = UNSET
+    """The request's field that is wrong, by its public name."""
+    detail: dict[str, Any] | UnsetType = UNSET
+
+
+class ErrorAnswer(View, frozen=True, kw_only=True):
+    success: Literal[False] = False
+    error: ErrorView
+    order: OrderView | UnsetType = UNSET
+    """Present when an order was recorded all the same (DENIED)."""
+
+
+def error_view(error: ApiError) -> ErrorView:
+    return ErrorView(
+        code=error.code,
+        message=error.message,
+        field=error.field or UNSET,
+        detail=dict(error.detail) if error.detail else UNSET,
+    )
+
+
+def error_response(error: ApiError, *, status: int | None = None) -> JsonResponse:
+    answer = ErrorAnswer(
+        error=error_view(error), order=OrderView.of(error.order) if error.order is not None else UNSET
+    )
+    return JsonResponse(answer, status or error.code.http_status, error.headers)
+
+
+def as_api_error(error: Exception) -> ApiError | None:
+    """The API's word for an expected failure, None for a bug."""
+    match error:
+        case ApiError():
+            return error
+        case RecordUnavailableError():
+            return UnavailableError(ReasonCode.RECORD_UNAVAILABLE)
+        case BusUnavailableError():
+            nobody = isinstance(error.__cause__, NoRespondersError)
+            return UnavailableError(ReasonCode.SERVICE_UNAVAILABLE if nobody else ReasonCode.BUS_UNAVAILABLE)
+        case RequestRefusedError():
+            log.error("request.refused", error=str(error))
+            return UnavailableError(ReasonCode.SERVICE_UNAVAILABLE)
+        case _:
+            return None
+
+
+def internal_error() -> ApiError:
+    return ApiError(ReasonCode.INTERNAL_ERROR, "an error of ours; it is logged, and trying again is safe")
+
+
+def register_error_handlers(app: FastAPI) -> None:
+    for kind in (ApiError, RecordUnavailableError, BusUnavailableError, RequestRefusedError):
+        app.add_exception_handler(kind, _expected)
+    app.add_exception_handler(RequestValidationError, _invalid)
+    app.add_exception_handler(HTTPException, _no_route)
+    app.add_exception_handler(Exception, _unexpected)
+
+
+async def _expected(_request: Request, error: Exception) -> JsonResponse:
+    return error_response(as_api_error(error) or internal_error())
+
+
+async def _invalid(_request: Request, error: Exception) -> JsonResponse:
+    assert isinstance(error, RequestValidationError)
+    findings = error.errors()
+    for finding in findings:
+        if finding["loc"][:2] == ("path", "account_id"):
+            return error_response(AccountNotFoundError("with this id"))
+    return error_response(InvalidRequestError(problems_of(findings)))
+
+
+async def _no_route(request: Request, error: Exception) -> JsonResponse:
+    assert isinstance(error, HTTPException)
+    if error.status_code == ReasonCode.METHOD_NOT_ALLOWED.http_status:
+        allowed = (error.headers or {}).get("Allow", "")
+        refusal = ApiError(
+            ReasonCode.METHOD_NOT_ALLOWED, f"{request.method} is not possible here; allowed: {allowed}"
+        )
+    else:
+        refusal = ApiError(ReasonCode.NOT_FOUND, f"there is nothing at {request.url.path}")
+    refusal.headers.update(error.headers or {})
+    return error_response(refusal)
+
+
+async def _unexpected(_request: Request, _error: Exception) -> JsonResponse:
+    # Shield, the outermost layer, logs it.
+    return error_response(internal_error())

@@ -1,0 +1,71 @@
+"""Nobody passes without a key: one layer in front of every route, so that no route can forget it.
+
+Reading needs the scope `read`, everything else `trade`; a `userId` in the query must be the caller's own.
+"""
+
+from typing import Annotated, Final
+from urllib.parse import parse_qsl
+
+from fastapi import Depends
+from starlette.requests import HTTPConnection
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from vyomo_contracts.vocabulary import Scope as KeyScope
+from vyomo_gateway.edge.errors import as_api_error
+from vyomo_gateway.edge.problems import UserMismatchError
+from vyomo_gateway.edge.shield import deny
+from vyomo_gateway.identity.authentication import Authenticator, Caller
+
+PUBLIC_PATHS: Final = frozenset({"/", "/docs", "/openapi.json", "/api/health"})
+_READING: Final = frozenset({"GET", "HEAD", "OPTIONS"})
+_CALLER: Final = "vyomo.caller"
+
+
+class Guard:
+    def __init__(self, app: ASGIApp, authenticator: Authenticator) -> None:
+        self._app = app
+        self._authenticator = authenticator
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] not in {"http", "websocket"} or scope["path"] in PUBLIC_PATHS:
+            await self._app(scope, receive, send)
+            return
+        try:
+            scope[_CALLER] = await self._admit(scope)
+        except Exception as error:
+            if as_api_error(error) is None:
+                raise
+            await deny(scope, receive, send, error)
+            return
+        await self._app(scope, receive, send)
+
+    async def _admit(self, scope: Scope) -> Caller:
+        caller = await self._authenticator.authenticate(authorization_of(scope))
+        caller.require(KeyScope.READ if scope.get("method", "GET") in _READING else KeyScope.TRADE)
+        query: bytes = scope["query_string"]
+        if b"userId" in query:
+            for name, value in parse_qsl(query.decode("latin-1"), keep_blank_values=True):
+                if name == "userId" and value != caller.user_id:
+                    raise UserMismatchError
+        return caller
+
+
+def authorization_of(scope: Scope) -> str | None:
+    for name, value in scope["headers"]:
+        if name == b"authorization":
+            return value.decode("latin-1")
+    return None
+
+
+def caller_in(scope: Scope) -> Caller:
+    """The caller `Guard` admitted."""
+    caller = scope[_CALLER]
+    assert isinstance(caller, Caller)
+    return caller
+
+
+async def _caller(connection: HTTPConnection) -> Caller:
+    return caller_in(connection.scope)
+
+
+CurrentCaller = Annotated[Caller, Depends(_caller)]

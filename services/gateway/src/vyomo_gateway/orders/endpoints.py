@@ -1,0 +1,201 @@
+from typing import Annotated, Final
+
+from fastapi import APIRouter, Header, Request
+
+from vyomo_contracts.reasons import ReasonCode
+from vyomo_contracts.vocabulary import PendingAction
+from vyomo_gateway.edge import examples
+from vyomo_gateway.edge.documentation import ACCOUNT_ERRORS, BODY_ERRORS, ORDER_ERRORS, answers
+from vyomo_gateway.edge.encoding import JsonResponse
+from vyomo_gateway.edge.paging import Paged
+from vyomo_gateway.edge.requests import AccountNumber, GatewayRoute, OrderNumber
+from vyomo_gateway.identity.guard import CurrentCaller
+from vyomo_gateway.orders.requests import wait_seconds
+from vyomo_gateway.orders.schemas import (
+    CancelBody,
+    MessageAnswer,
+    ModifyBody,
+    OrderAnswer,
+    OrderHistoryAnswer,
+    OrdersAnswer,
+    OrderView,
+    TradesAnswer,
+)
+from vyomo_gateway.services import Serving
+
+CANCELLED: Final = "Order cancelled successfully"
+
+router = APIRouter(prefix="/api/brokers/accounts/{account_id:int}", tags=["orders"], route_class=GatewayRoute)
+
+Prefer = Annotated[
+    str | None,
+    Header(
+        description="`wait=N`: hold the answer up to N seconds (at most 10) until the broker has answered",
+        examples=["wait=2"],
+    ),
+]
+IdempotencyKey = Annotated[
+    str | None,
+    Header(
+        description="1 to 64 visible ASCII characters. The same key with the same body gives the same order, for ever; "
+        "with another body 422. Without one a key is made, which does not protect against your own repeats.",
+        examples=["signal-42-leg-1"],
+    ),
+]
+
+
+@router.post(
+    "/orders",
+    summary="Place an order",
+    description="Answers 202 once the order is durably recorded; it is carried out after that. With `Prefer: wait=N`, 200 "
+    "once the broker has answered within that time.",
+    status_code=202,
+    response_model=None,
+    responses=answers(
+        OrderAnswer,
+        examples.ORDER,
+        *ACCOUNT_ERRORS,
+        ReasonCode.ACCOUNT_INACTIVE,
+        ReasonCode.PRICE_REQUIRED,
+        *BODY_ERRORS,
+        status=202,
+        also={200: "The broker has answered within `Prefer: wait=N`"},
+        headers={
+            "Idempotency-Key": "The key that was used",
+            "Idempotency-Replayed": "`true` when the key was used before: this is that order as it now is",
+            "Preference-Applied": "The `wait` that was granted",
+        },
+    ),
+    openapi_extra={
+        "requestBody": {
+            "required": True,
+            "content": {
+                "application/json": {
+                    "schema": {"$ref": "#/components/schemas/OrderBody"},
+                    "example": examples.ORDER_REQUEST,
+                }
+            },
+        }
+    },
+)
+async def place_order(
+    account_id: AccountNumber,
+    request: Request,
+    services: Serving,
+    idempotency_key: IdempotencyKey = None,
+    prefer: Prefer = None,
+) -> JsonResponse:
+    # Only documented here: FastLane takes these requests first, and serves them with the same function.
+    del idempotency_key, prefer
+    return await services.place_order(request.scope, request.receive, account_id)
+
+
+@router.get(
+    "/orders",
+    summary="The order book, newest first",
+    response_model=None,
+    responses=answers(OrdersAnswer, examples.ORDERS, *ACCOUNT_ERRORS),
+)
+async def list_orders(
+    account_id: AccountNumber, page: Paged, caller: CurrentCaller, services: Serving
+) -> JsonResponse:
+    return JsonResponse(await services.orders.page(caller, account_id, page))
+
+
+@router.get(
+    "/orders/{order_id}",
+    summary="One order",
+    response_model=None,
+    responses=answers(OrderAnswer, examples.ORDER, *ORDER_ERRORS),
+)
+async def read_order(
+    account_id: AccountNumber, order_id: OrderNumber, caller: CurrentCaller, services: Serving
+) -> JsonResponse:
+    order = await services.orders.find(caller, account_id, order_id)
+    return JsonResponse(OrderAnswer(order=OrderView.of(order)))
+
+
+@router.get(
+    "/orders/{order_id}/events",
+    summary="Everything that happened to an order",
+    response_model=None,
+    responses=answers(OrderHistoryAnswer, examples.ORDER_HISTORY, *ORDER_ERRORS),
+)
+async def read_order_history(
+    account_id: AccountNumber, order_id: OrderNumber, caller: CurrentCaller, services: Serving
+) -> JsonResponse:
+    return JsonResponse(
+        OrderHistoryAnswer(events=await services.orders.history(caller, account_id, order_id))
+    )
+
+
+@router.patch(
+    "/orders/{order_id}",
+    summary="Modify a pending order",
+    description="Answers 202 while the broker has not answered (`pendingAction` is MODIFY), 200 once it has.",
+    response_model=None,
+    responses=answers(
+        OrderAnswer,
+        examples.ORDER,
+        *ORDER_ERRORS,
+        ReasonCode.ORDER_NOT_PENDING,
+        *BODY_ERRORS,
+        also={202: "Passed on; the broker has not answered yet"},
+    ),
+)
+async def modify_order(  # noqa: PLR0917 - FastAPI passes them by name
+    account_id: AccountNumber,
+    order_id: OrderNumber,
+    body: ModifyBody,
+    caller: CurrentCaller,
+    services: Serving,
+    prefer: Prefer = None,
+) -> JsonResponse:
+    order = await services.orders.modify(caller, account_id, order_id, body)
+    seconds = wait_seconds(prefer)
+    if seconds:
+        order = await services.orders.until_answered(
+            caller, order, seconds=seconds, action=PendingAction.MODIFY
+        )
+    headers = {} if seconds is None else {"Preference-Applied": f"wait={seconds}"}
+    return JsonResponse(
+        OrderAnswer(order=OrderView.of(order)), 202 if order.pending_action is not None else 200, headers
+    )
+
+
+@router.delete(
+    "/orders/{order_id}",
+    summary="Cancel a pending order",
+    description="Answers once the broker has really cancelled, waiting at most 5 seconds. A lost race answers 409 and says "
+    "what happened instead; no verdict in time answers 202 with the code CANCEL_UNCONFIRMED.",
+    response_model=None,
+    responses=answers(
+        MessageAnswer,
+        examples.CANCELLED,
+        *ORDER_ERRORS,
+        ReasonCode.ORDER_NOT_PENDING,
+        ReasonCode.CANCEL_UNCONFIRMED,
+        *BODY_ERRORS,
+    ),
+)
+async def cancel_order(
+    account_id: AccountNumber,
+    order_id: OrderNumber,
+    caller: CurrentCaller,
+    services: Serving,
+    body: CancelBody | None = None,
+) -> JsonResponse:
+    await services.orders.cancel(caller, account_id, order_id, body.reason if body else None)
+    return JsonResponse(MessageAnswer(message=CANCELLED))
+
+
+@router.get(
+    "/trades",
+    summary="The trade book, newest first",
+    response_model=None,
+    responses=answers(TradesAnswer, examples.TRADES, *ACCOUNT_ERRORS),
+)
+async def list_trades(
+    account_id: AccountNumber, page: Paged, caller: CurrentCaller, services: Serving
+) -> JsonResponse:
+    return JsonResponse(await services.orders.trades(caller, account_id, page))

@@ -1,0 +1,61 @@
+"""The HTTP server inside our own process life: uvicorn without its signal handlers, its access log and its main."""
+
+import asyncio
+import socket
+from collections.abc import AsyncGenerator, Generator
+from contextlib import asynccontextmanager, contextmanager
+from typing import Final
+
+import structlog
+import uvicorn
+from starlette.types import ASGIApp
+
+log = structlog.get_logger()
+
+KEEP_ALIVE_SECONDS: Final = 75
+DRAIN_SECONDS: Final = 8
+WEBSOCKET_FRAME_LIMIT_BYTES: Final = 64 * 1024
+_BACKLOG: Final = 2048
+
+
+class _Server(uvicorn.Server):
+    @contextmanager
+    def capture_signals(self) -> Generator[None]:
+        """`run_service` owns the signals."""
+        yield
+
+
+@asynccontextmanager
+async def serve_http(app: ASGIApp, *, host: str, port: int) -> AsyncGenerator[int]:
+    """Listening inside; the port that was taken. On leaving, requests that were begun are finished."""
+    with socket.create_server(
+        (host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET, backlog=_BACKLOG
+    ) as listener:
+        taken = int(listener.getsockname()[1])
+        server = _Server(
+            uvicorn.Config(
+                app,
+                loop="none",
+                http="httptools",
+                ws="websockets-sansio",
+                ws_max_size=WEBSOCKET_FRAME_LIMIT_BYTES,
+                ws_per_message_deflate=False,
+                lifespan="off",
+                access_log=False,
+                log_config=None,
+                server_header=False,
+                date_header=False,
+                proxy_headers=False,
+                timeout_keep_alive=KEEP_ALIVE_SECONDS,
+                timeout_graceful_shutdown=DRAIN_SECONDS,
+            )
+        )
+        serving = asyncio.create_task(server.serve(sockets=[listener]))
+        while not server.started and not serving.done():  # noqa: ASYNC110 - uvicorn has a flag, no event
+            await asyncio.sleep(0.002)
+        log.info("http.listening", host=host, port=taken)
+        try:
+            yield taken
+        finally:
+            server.should_exit = True
+            await serving

@@ -1,0 +1,78 @@
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+import asyncpg
+import pytest_asyncio
+
+if TYPE_CHECKING:
+    from conftest import Edge
+
+INSTRUMENTS = [
+    ("NSE", "RELIANCE", "Reliance Industries", "EQUITY"),
+    ("BSE", "RELIANCE", "Reliance Industries", "EQUITY"),
+    ("NSE", "RELINFRA", "Reliance Infrastructure", "EQUITY"),
+    ("NSE", "NIFTY", "Nifty 50", "INDEX"),
+    ("NSE", "BANKNIFTY", "Nifty Bank", "INDEX"),
+    ("NFO", "NIFTY26NOVFUT", "Nifty November future", "FUTURE"),
+    ("NFO", "NIFTY26N2425000CE", "Nifty 25000 call", "OPTION"),
+    ("NSE", "M&M", "Mahindra & Mahindra 100%", "EQUITY"),
+]
+
+
+@pytest_asyncio.fixture
+async def market(edge: "Edge") -> "Edge":
+    connection = await asyncpg.connect(edge.postgres_url)
+    await connection.executemany(
+        "INSERT INTO market.instruments (exchange, symbol, name, kind, lot_size, tick_size, reference_price, band_percent,"
+        " source) VALUES ($1, $2, $3, $4, 1, 0.05, 1000, 20, 'test')",
+        INSTRUMENTS,
+    )
+    await connection.close()
+    return edge
+
+
+async def search(edge: "Edge", **parameters: Any) -> list[str]:
+    response = await edge.client.get("/api/instruments", params=parameters)
+    assert response.status_code == 200, response.text
+    return [found["instrument"] for found in response.json()["instruments"]]
+
+
+async def test_the_exact_symbol_comes_first_then_prefixes_then_the_inside(market: "Edge"):
+    found = await search(market, q="nifty")
+
+    assert found == ["NSE:NIFTY", "NFO:NIFTY26N2425000CE", "NFO:NIFTY26NOVFUT", "NSE:BANKNIFTY"]
+
+
+async def test_names_and_several_words_are_found(market: "Edge"):
+    assert await search(market, q="infrastructure") == ["NSE:RELINFRA"]
+    assert await search(market, q="nifty 25000") == ["NFO:NIFTY26N2425000CE"]
+    assert await search(market, q="Infrastructure re") == ["NSE:RELINFRA"]
+    assert await search(market, q="M&M") == ["NSE:M&M"]
+    assert await search(market, q="100%") == ["NSE:M&M"]
+    assert await search(market, q="%%%") == []
+
+
+async def test_search_is_narrowed_by_exchange_and_limit(market: "Edge"):
+    assert await search(market, q="reliance", exchange="BSE") == ["BSE:RELIANCE"]
+    assert len(await search(market, q="", limit=3)) == 3
+    assert len(await search(market)) == len(INSTRUMENTS)
+
+
+async def test_an_instrument_is_shown_with_its_rules(market: "Edge"):
+    response = await market.client.get("/api/instruments", params={"q": "RELINFRA"})
+
+    (shown,) = response.json()["instruments"]
+    assert (shown["lotSize"], shown["tickSize"]) == (1, 0.05)
+    assert (shown["lowerBand"], shown["upperBand"]) == (800, 1200)
+
+
+async def test_quotes_carry_depth_and_name_what_is_missing(edge: "Edge"):
+    edge.behind.prices["NSE:RELIANCE"] = Decimal("1412.50")
+
+    response = await edge.client.get("/api/quotes?i=NSE:RELIANCE&i=NSE:NOSUCH&i=NSE:RELIANCE")
+
+    answer = response.json()
+    assert answer["missing"] == ["NSE:NOSUCH"]
+    (quote,) = answer["quotes"]
+    assert (quote["lastPrice"], quote["change"]) == (1412.5, 1)
+    assert quote["depth"]["buy"] == [{"price": 1412.5, "quantity": 10, "orders": 1}]

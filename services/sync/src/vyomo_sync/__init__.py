@@ -1,0 +1,1 @@
+"""Mirrors positions into auto_trades."""

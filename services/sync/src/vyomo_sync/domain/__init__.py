@@ -1,0 +1,1 @@
+"""How a position becomes trades. Pure: contracts and the standard library only."""
