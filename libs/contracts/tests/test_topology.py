@@ -15,7 +15,6 @@ REQUESTS = (
     subjects.SYNC_POSITIONS,
     subjects.QUOTES,
     subjects.WATCH_INSTRUMENTS,
-    subjects.health("order-router"),
 )
 
 

@@ -1,6 +1,7 @@
 """The OpenAPI document: complete, with examples that are what the API really answers."""
 
 import json
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -90,3 +91,14 @@ async def test_documentation_is_served_without_a_key():
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://gateway") as client:
         assert (await client.get("/docs")).status_code == 200
         assert (await client.get("/openapi.json")).json() == DOCUMENT
+
+
+async def test_docs_page_needs_no_key_and_nothing_from_elsewhere(edge: Any):
+    async with httpx.AsyncClient(base_url=edge.url, trust_env=False) as anonymous:
+        page = await anonymous.get("/docs")
+        loaded = re.findall(r'(?:src|href)="([^"]+)"', page.text)
+        answers = [await anonymous.get(path) for path in loaded if path.startswith("/")]
+
+    assert page.status_code == 200
+    assert len(answers) == len(loaded) == 3
+    assert all(answer.status_code == 200 for answer in answers)

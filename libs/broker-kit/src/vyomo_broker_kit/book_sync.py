@@ -96,6 +96,7 @@ def _steps(order: Order, entry: BookEntry, now: datetime) -> Iterable[Step]:
         broker_order_id=entry.broker_order_id,
         reason_code=ReasonCode.BROKER_REFUSED if entry.state is OrderState.REJECTED else None,
         reason=entry.text,
+        modified=_changed_terms(order, entry),
         clears_pending_action=_settles_action(order, entry, now),
     )
     result = apply(order, update)
@@ -118,6 +119,18 @@ def _steps(order: Order, entry: BookEntry, now: datetime) -> Iterable[Step]:
             ),
         )
     yield Step(order=order, update=update, fills=fills)
+
+
+def _changed_terms(order: Order, entry: BookEntry) -> dict[str, object]:
+    """What the broker shows differently: a modification whose answer was lost, or one made in the broker's own app."""
+    changed: dict[str, object] = {}
+    if entry.quantity != order.quantity:
+        changed["quantity"] = entry.quantity
+    if order.order_type.takes_price and entry.price > 0 and entry.price != order.price:
+        changed["price"] = entry.price
+    if order.order_type.takes_trigger_price and entry.trigger_price not in {None, order.trigger_price}:
+        changed["trigger_price"] = entry.trigger_price
+    return changed
 
 
 def _settles_action(order: Order, entry: BookEntry, now: datetime) -> bool:

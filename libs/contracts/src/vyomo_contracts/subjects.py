@@ -23,10 +23,6 @@ ALL_EVENTS: Final = f"{ROOT}.evt.>"
 ALL_DEAD_LETTERS: Final = f"{ROOT}.dlq.>"
 
 
-def health(service: str) -> str:
-    return f"{ROOT}.qry.health.{service}"
-
-
 def doorbell(broker: str, partition: int) -> str:
     return f"{ROOT}.cmd.broker.{broker}.{partition}"
 

@@ -1,7 +1,6 @@
 """The one place that draws identifiers."""
 
 import secrets
-import threading
 from typing import Protocol
 
 from vyomo_contracts.identifiers import BROKER_TAG_MAX_LENGTH, BrokerTag, OrderId
@@ -19,31 +18,32 @@ class IdentifierFactory(Protocol):
 
 
 class TimeOrderedIdentifiers:
-    """Identifiers that sort by the millisecond they were made in and never repeat within a process.
+    """Identifiers that sort in the order one process made them in, and across processes by the millisecond.
 
-    Message and order ids carry 48 bits of time and 80 of chance in 26 characters. Broker tags must fit 15 characters
-    (both brokers' limit): 42 bits of time and 33 of chance; the database's unique index has the last word.
+    Message and order ids carry 48 bits of time and 80 of chance in 26 characters. Broker tags must fit 15 characters (both
+    brokers' limit): 42 bits of time and 33 of chance. Within a millisecond, and while a clock that was set back catches up, they
+    count on from the last one, so a process never repeats itself.
     """
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
-        self._last = 0
-        self._lock = threading.Lock()
+        self._last_message = 0
+        self._last_tag = 0
 
     def message_id(self) -> str:
-        return _base32(self._milliseconds() << 80 | secrets.randbits(80), 26)
+        self._last_message = max(self._drawn(80), self._last_message + 1)
+        return _base32(self._last_message, 26)
 
     def order_id(self, broker: str) -> OrderId:
         return OrderId(f"{broker.upper()}_{self.message_id()}")
 
     def broker_tag(self) -> BrokerTag:
-        return BrokerTag(_base32(self._milliseconds() << 33 | secrets.randbits(33), BROKER_TAG_MAX_LENGTH))
+        self._last_tag = max(self._drawn(33), self._last_tag + 1)
+        return BrokerTag(_base32(self._last_tag, BROKER_TAG_MAX_LENGTH))
 
-    def _milliseconds(self) -> int:
-        """Never goes back within this process, whatever the wall clock does."""
-        with self._lock:
-            self._last = max(self._last, int(self._clock.now().timestamp() * 1000))
-            return self._last
+    def _drawn(self, bits: int) -> int:
+        milliseconds = int(self._clock.now().timestamp() * 1000)
+        return milliseconds << bits | secrets.randbits(bits)
 
 
 def _base32(number: int, length: int) -> str:

@@ -12,6 +12,7 @@ from fastapi import FastAPI
 from starlette.types import ASGIApp
 
 from vyomo_gateway.accounts.endpoints import router as accounts
+from vyomo_gateway.edge.docs_page import install_docs_page
 from vyomo_gateway.edge.documentation import install_openapi
 from vyomo_gateway.edge.errors import register_error_handlers
 from vyomo_gateway.edge.shield import Shield
@@ -38,11 +39,18 @@ decimals, times are UTC. `503` means that nothing is known to have been done: re
 
 def create_app(services: Services) -> FastAPI:
     """The routes, without the layers in front of them."""
-    app = FastAPI(title="Vyomo Broker Integration", version="0.1.0", redoc_url=None, redirect_slashes=False)
+    app = FastAPI(
+        title="Vyomo Broker Integration",
+        version="0.1.0",
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,
+    )
     app.state.services = services
     for router in (accounts, orders, portfolio, market, events, system):
         app.include_router(router)
     register_error_handlers(app)
+    install_docs_page(app)
     install_openapi(app, description=DESCRIPTION, bodies=(OrderBody,), public=tuple(PUBLIC_PATHS))
     return app
 

@@ -9,6 +9,7 @@ from vyomo_contracts.commands import CancelOrder, ModifyOrder, OrderReply
 from vyomo_contracts.identifiers import instrument_key
 from vyomo_contracts.lifecycle import OrderUpdate
 from vyomo_contracts.messages import Problem
+from vyomo_contracts.money import ZERO
 from vyomo_contracts.orders import Order, OrderModification, OrderRequest
 from vyomo_contracts.reasons import ReasonCode
 from vyomo_contracts.vocabulary import OrderState, PendingAction
@@ -93,6 +94,7 @@ class OrderChanging:
                 message=f"a {order.pending_action.lower()} of {order.order_id} is still open; wait for its outcome",
             )
             return OrderReply(order=order, problem=problem)
+        changes = _applicable(order, changes)
         problem = await self._problem_of(order, changes)
         if problem is not None:
             return OrderReply(order=order, problem=problem)
@@ -135,6 +137,16 @@ class OrderChanging:
             return problem
         decision = decide(self._rules, request, instrument)
         return decision.problem if isinstance(decision, Denied) else None
+
+
+def _applicable(order: Order, changes: OrderModification) -> OrderModification:
+    """An order that no longer takes a price has none, as if it had been placed so."""
+    order_type = changes.order_type or order.order_type
+    return (
+        changes
+        if order_type.takes_price
+        else changes.model_copy(update={"price": ZERO if order.price else None})
+    )
 
 
 def _missing(order_id: str) -> Problem:

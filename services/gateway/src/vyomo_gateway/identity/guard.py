@@ -11,12 +11,13 @@ from starlette.requests import HTTPConnection
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from vyomo_contracts.vocabulary import Scope as KeyScope
+from vyomo_gateway.edge.docs_page import ASSET_PATHS
 from vyomo_gateway.edge.errors import as_api_error
 from vyomo_gateway.edge.problems import UserMismatchError
 from vyomo_gateway.edge.shield import deny
 from vyomo_gateway.identity.authentication import Authenticator, Caller
 
-PUBLIC_PATHS: Final = frozenset({"/", "/docs", "/openapi.json", "/api/health"})
+PUBLIC_PATHS: Final = frozenset({"/", "/docs", "/openapi.json", "/api/health"} | ASSET_PATHS)
 _READING: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 _CALLER: Final = "vyomo.caller"
 
