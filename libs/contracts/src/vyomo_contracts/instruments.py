@@ -5,7 +5,7 @@ from decimal import Decimal
 
 from vyomo_contracts.identifiers import instrument_key
 from vyomo_contracts.messages import Instant, Tolerant
-from vyomo_contracts.money import Price, to_price
+from vyomo_contracts.money import RecordedPrice, to_price
 from vyomo_contracts.vocabulary import Exchange, InstrumentKind, OptionType
 
 
@@ -19,7 +19,7 @@ class Instrument(Tolerant):
     underlying: str | None = None
     """`EXCHANGE:SYMBOL` of the instrument a contract derives from."""
     expiry: date | None = None
-    strike: Price | None = None
+    strike: RecordedPrice | None = None
     option_type: OptionType | None = None
     lot_size: int
     tick_size: Decimal
@@ -27,7 +27,7 @@ class Instrument(Tolerant):
     """Largest quantity of one order; the exchange refuses more."""
     multiplier: int = 1
     """Units of price per unit of quantity (MCX: GOLD 100)."""
-    reference_price: Price
+    reference_price: RecordedPrice
     """Previous close: the base of the price band."""
     band_percent: Decimal
     """Width of the daily price band on each side of the reference price, in percent; 0 means none."""
@@ -46,7 +46,7 @@ class Instrument(Tolerant):
 
 
 class DepthLevel(Tolerant):
-    price: Price
+    price: RecordedPrice
     quantity: int
     orders: int
 
@@ -56,11 +56,11 @@ class Quote(Tolerant):
 
     exchange: Exchange
     symbol: str
-    last_price: Price
-    previous_close: Price
-    open_price: Price
-    high_price: Price
-    low_price: Price
+    last_price: RecordedPrice
+    previous_close: RecordedPrice
+    open_price: RecordedPrice
+    high_price: RecordedPrice
+    low_price: RecordedPrice
     volume: int
     bids: tuple[DepthLevel, ...] = ()
     asks: tuple[DepthLevel, ...] = ()

@@ -6,7 +6,7 @@ from pydantic import Field
 
 from vyomo_contracts.identifiers import IDEMPOTENCY_KEY_MAX_LENGTH
 from vyomo_contracts.messages import Instant, Strict, Tolerant
-from vyomo_contracts.money import ZERO, Price, Quantity
+from vyomo_contracts.money import ZERO, Price, Quantity, RecordedPrice
 from vyomo_contracts.reasons import ReasonCode
 from vyomo_contracts.vocabulary import (
     Broker,
@@ -63,14 +63,14 @@ class Order(Tolerant):
     transaction_type: TransactionType
     order_type: OrderType
     quantity: int
-    price: Price
-    trigger_price: Price | None = None
+    price: RecordedPrice
+    trigger_price: RecordedPrice | None = None
     product: Product
     validity: Validity
     state: OrderState
     pending_action: PendingAction | None = None
     filled_quantity: int = 0
-    average_price: Price = ZERO
+    average_price: RecordedPrice = ZERO
     version: int = Field(ge=1)
     """1 at accept, one more at each change: a consumer applies a snapshot only if it is newer than its own."""
     reason_code: ReasonCode | None = None
@@ -111,7 +111,7 @@ class Fill(Tolerant):
     product: Product
     transaction_type: TransactionType
     quantity: Quantity
-    price: Price
+    price: RecordedPrice
     filled_at: Instant
     basis: str
     """How the fill is known: `depth`, `queue`, `trade_book`, `derived`."""

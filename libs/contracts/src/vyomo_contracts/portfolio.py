@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Decimal
 
 from vyomo_contracts.messages import Instant, Tolerant
-from vyomo_contracts.money import ZERO, Money, Price, to_price
+from vyomo_contracts.money import ZERO, RecordedMoney, RecordedPrice, to_price
 from vyomo_contracts.vocabulary import Broker, Exchange, Product
 
 
@@ -21,16 +21,16 @@ class Position(Tolerant):
     """Net units, negative when short."""
     overnight_quantity: int = 0
     multiplier: int = 1
-    average_price: Price
+    average_price: RecordedPrice
     """Average of all buys while net long, of all sells while net short, 0 when flat (not a lot average)."""
     buy_quantity: int = 0
-    buy_value: Money = ZERO
+    buy_value: RecordedMoney = ZERO
     """Sum of quantity x price x multiplier of all buys, the overnight part at its carried average."""
     sell_quantity: int = 0
-    sell_value: Money = ZERO
-    realised: Money = ZERO
+    sell_value: RecordedMoney = ZERO
+    realised: RecordedMoney = ZERO
     """Gross profit of closed lots, first in first out."""
-    last_price: Price = ZERO
+    last_price: RecordedPrice = ZERO
     """Price when the row was written; value a position with a quote, not with this."""
     version: int
     updated_at: Instant
@@ -41,8 +41,8 @@ class Holding(Tolerant):
     exchange: Exchange
     symbol: str
     quantity: int
-    average_price: Price
-    last_price: Price = ZERO
+    average_price: RecordedPrice
+    last_price: RecordedPrice = ZERO
     version: int
     updated_at: Instant
 
@@ -53,9 +53,9 @@ class Funds(Tolerant):
     account_id: int
     user_id: str
     broker: Broker
-    balance: Money | None
-    used: Money
-    available: Money | None
+    balance: RecordedMoney | None
+    used: RecordedMoney
+    available: RecordedMoney | None
     version: int
     updated_at: Instant
 

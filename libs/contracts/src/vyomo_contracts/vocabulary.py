@@ -1,15 +1,25 @@
 """The words of the public API, the database and the bus. One spelling everywhere; a broker's own words stay in its adapter."""
 
 from enum import StrEnum
+from operator import attrgetter
+from typing import TYPE_CHECKING
 
 
-class Broker(StrEnum):
+class Word(StrEnum):
+    """A word of the vocabulary."""
+
+    if not TYPE_CHECKING:
+        # The standard library finds `value` through two Python calls, and every word in every message is asked for it.
+        value = property(attrgetter("_value_"))
+
+
+class Broker(Word):
     PAPER = "paper"
     ZERODHA = "zerodha"
     ANGEL = "angel"
 
 
-class Exchange(StrEnum):
+class Exchange(Word):
     NSE = "NSE"
     NFO = "NFO"
     BSE = "BSE"
@@ -21,7 +31,7 @@ class Exchange(StrEnum):
         return self in {Exchange.NSE, Exchange.BSE}
 
 
-class TransactionType(StrEnum):
+class TransactionType(Word):
     BUY = "BUY"
     SELL = "SELL"
 
@@ -31,7 +41,7 @@ class TransactionType(StrEnum):
         return 1 if self is TransactionType.BUY else -1
 
 
-class OrderType(StrEnum):
+class OrderType(Word):
     MARKET = "MARKET"
     LIMIT = "LIMIT"
     SL = "SL"
@@ -48,7 +58,7 @@ class OrderType(StrEnum):
         return self in {OrderType.SL, OrderType.SL_M}
 
 
-class Product(StrEnum):
+class Product(Word):
     CNC = "CNC"
     """Delivery in the cash segment."""
     MIS = "MIS"
@@ -57,24 +67,24 @@ class Product(StrEnum):
     """Carried futures and options."""
 
 
-class Validity(StrEnum):
+class Validity(Word):
     DAY = "DAY"
     IOC = "IOC"
 
 
-class InstrumentKind(StrEnum):
+class InstrumentKind(Word):
     INDEX = "INDEX"
     EQUITY = "EQUITY"
     FUTURE = "FUTURE"
     OPTION = "OPTION"
 
 
-class OptionType(StrEnum):
+class OptionType(Word):
     CE = "CE"
     PE = "PE"
 
 
-class OrderState(StrEnum):
+class OrderState(Word):
     """Best knowledge of where an order stands. `vyomo_contracts.lifecycle` says which moves are legal."""
 
     NEW = "NEW"
@@ -127,7 +137,7 @@ WORKING_STATES = frozenset(
 """States in which a broker may hold the order."""
 
 
-class OrderStatus(StrEnum):
+class OrderStatus(Word):
     """The specification's four words; the finer truth is `OrderState`."""
 
     PENDING = "PENDING"
@@ -146,21 +156,21 @@ STATUS_OF_STATE = {
 }
 
 
-class PendingAction(StrEnum):
+class PendingAction(Word):
     """A change asked for and not yet answered by the broker. Not a state: the order keeps its own while this is open."""
 
     MODIFY = "MODIFY"
     CANCEL = "CANCEL"
 
 
-class Origin(StrEnum):
+class Origin(Word):
     VYOMO = "vyomo"
     EXTERNAL = "external"
     """Placed elsewhere: the broker's own app, or a front door of the paper exchange."""
     RECONCILIATION = "reconciliation"
 
 
-class Scope(StrEnum):
+class Scope(Word):
     """What an API key may do."""
 
     READ = "read"

@@ -7,6 +7,7 @@ from vyomo_contracts.identifiers import BROKER_TAG_MAX_LENGTH, BrokerTag, OrderI
 from vyomo_service_kit.clock import Clock
 
 _ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"  # Crockford's base 32: sorts as the numbers do, no look-alikes
+_PAIRS = [high + low for high in _ALPHABET for low in _ALPHABET]
 
 
 class IdentifierFactory(Protocol):
@@ -47,8 +48,9 @@ class TimeOrderedIdentifiers:
 
 
 def _base32(number: int, length: int) -> str:
-    characters: list[str] = []
-    for _ in range(length):
-        characters.append(_ALPHABET[number & 31])
-        number >>= 5
-    return "".join(reversed(characters))
+    """Two characters a step: an order draws half a dozen identifiers on its way."""
+    pairs: list[str] = []
+    for _ in range((length + 1) // 2):
+        pairs.append(_PAIRS[number & 1023])
+        number >>= 10
+    return "".join(reversed(pairs))[-length:]

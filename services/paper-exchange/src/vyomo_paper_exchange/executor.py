@@ -26,7 +26,7 @@ from vyomo_service_kit.database import RecordUnavailableError
 
 log = structlog.get_logger()
 
-ORDERS_A_ROUND: Final = 500
+ORDERS_A_ROUND: Final = 200
 CHANGES_A_TICK: Final = 1_000
 ACCOUNTS_A_ROLL: Final = 100
 _RETRY_SECONDS: Final = 0.5

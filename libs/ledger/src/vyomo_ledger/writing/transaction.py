@@ -1,6 +1,6 @@
 """One transaction over the record: lock, decide in Python, write everything with one statement, commit, publish.
 
-The rule that makes it simple: a row is locked before it is decided upon, always in (account, sequence) order, so a decision is
+The rule that makes it simple: a row is locked before it is decided upon, always in the order of acceptance, so a decision is
 never based on an older version than the one it changes, and two writers never wait for each other in a circle. The version
 check in the statement is the belt to these braces.
 """
@@ -76,22 +76,25 @@ class Step:
     send_deadline: datetime | None = None
 
 
-_LOCK_LANES: Final = """
-SELECT account_id FROM ledger.lanes WHERE lane = 'CLAIM' AND account_id = ANY($1::bigint[]) ORDER BY account_id FOR UPDATE
-"""
-
-_WAITING: Final = f"""
+# The orders are read by the statement that waits for the lanes, so with what was visible before the wait; orders that the lanes'
+# last holder took meanwhile are looked at again when their rows are locked, and drop out. Acceptance is numbered under a lock of
+# its own, so whatever is visible of an account is complete up to there: nothing is overtaken.
+_CLAIM: Final = f"""
+WITH claimed AS MATERIALIZED (
+    SELECT account_id FROM ledger.lanes
+    WHERE lane = 'CLAIM' AND account_id = ANY($1::bigint[]) ORDER BY account_id FOR UPDATE
+)
 SELECT {ORDER_COLUMNS}, pending_parameters FROM ledger.broker_orders
-WHERE account_id = ANY($1::bigint[]) AND (state = 'NEW' OR pending_stage = 'PREPARED')
-ORDER BY account_id, sequence
+WHERE account_id IN (SELECT account_id FROM claimed) AND (state = 'NEW' OR pending_stage = 'PREPARED')
+ORDER BY id
 LIMIT $2
-FOR UPDATE
+FOR UPDATE OF broker_orders
 """
 
 _LOCK_ORDERS: Final = f"""
 SELECT {ORDER_COLUMNS} FROM ledger.broker_orders
 WHERE (account_id, order_id) IN (SELECT * FROM unnest($1::bigint[], $2::text[]))
-ORDER BY account_id, sequence
+ORDER BY id
 FOR UPDATE
 """
 
@@ -114,11 +117,11 @@ class LedgerTransaction:
         self._holdings: list[tuple[str, str, Holding]] = []
 
     async def claim(self, account_ids: Iterable[int], *, limit: int) -> Claimed:
-        """Lock the accounts' claim lanes and whatever waits in them. Until the commit nobody else executes for these accounts."""
-        accounts = sorted(set(account_ids))
-        await self.connection.execute(_LOCK_LANES, accounts)
-        # A statement of its own: its snapshot is taken after the locks were won and sees what their last holder committed.
-        rows = await self.connection.fetch(_WAITING, accounts, limit)
+        """Lock the accounts' claim lanes and whatever waits in them, oldest first over all accounts, so that none starves.
+
+        Until the commit nobody else executes for these accounts.
+        """
+        rows = await self.connection.fetch(_CLAIM, sorted(set(account_ids)), limit)
         claimed = Claimed()
         for row in rows:
             order = order_of(row)
