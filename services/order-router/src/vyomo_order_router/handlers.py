@@ -65,7 +65,7 @@ def register_handlers(
     accounts: AccountService,
     replying: Replying,
 ) -> None:
-    @bus.subscriber(subjects.PLACE_ORDERS, queue=SOURCE, max_workers=_LISTS_AT_ONCE, title="Place orders")
+    @bus.subscriber(subjects.PLACE_ORDERS, queue=SOURCE, title="Place orders")
     async def on_place_orders(message: PlaceOrders) -> OrderReplies:
         """Validate, check, record; the reply follows the commit."""
         return replying.orders(message, await placing.place(message.items))

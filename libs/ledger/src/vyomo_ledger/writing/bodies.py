@@ -24,5 +24,6 @@ def _changed_terms(before: Order, after: Order) -> bool:
 
 
 def event_body(order: Order, fills: Sequence[Fill]) -> str:
-    """`{"order": snapshot, "fills": [...]}` as JSON text."""
-    return f'{{"order":{order.model_dump_json()},"fills":[{",".join(fill.model_dump_json() for fill in fills)}]}}'
+    """`{"order": snapshot, "fills": [...]}` as JSON text; absent values are left out."""
+    snapshots = ",".join(fill.model_dump_json(exclude_none=True) for fill in fills)
+    return f'{{"order":{order.model_dump_json(exclude_none=True)},"fills":[{snapshots}]}}'

@@ -12,7 +12,7 @@ import structlog
 
 from vyomo_contracts import subjects
 from vyomo_contracts.events import BrokerEvents, Event
-from vyomo_service_kit.bus import Bus, BusUnavailableError
+from vyomo_service_kit.bus import Bus, BusUnavailableError, encoded
 from vyomo_service_kit.clock import Clock
 from vyomo_service_kit.database import Database, RecordUnavailableError
 from vyomo_service_kit.identifiers import IdentifierFactory
@@ -94,7 +94,7 @@ class EventPublisher:
         )
         await self._bus.store(
             subjects.events(publication.broker, publication.partition),
-            envelope.model_dump_json().encode(),
+            encoded(envelope),
             message_id=message_id,
         )
 
