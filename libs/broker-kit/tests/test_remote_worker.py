@@ -4,6 +4,7 @@ from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -17,7 +18,7 @@ from vyomo_broker_kit.worker import WorkerSettings, remote_worker
 from vyomo_contracts.lifecycle import OrderUpdate
 from vyomo_contracts.orders import Order, OrderModification
 from vyomo_contracts.reasons import ReasonCode
-from vyomo_contracts.vocabulary import Broker, OrderState, PendingAction
+from vyomo_contracts.vocabulary import Broker, OrderState, OrderType, PendingAction
 from vyomo_ledger.testing import RecordWorld, create_account, record_world
 from vyomo_ledger.writing import PendingChange, Step
 from vyomo_service_kit.testing import eventually
@@ -110,6 +111,14 @@ async def test_accepted_order_is_claimed_sent_once_acknowledged_and_filled(floor
         "order.acknowledged",
         "order.filled",
     ]
+
+
+async def test_market_order_is_filled_at_the_brokers_price(floor: Floor) -> None:
+    async with floor.working():
+        order = await floor.place(order_type=OrderType.MARKET, price=Decimal(0))
+        stored = await floor.until(order, OrderState.FILLED)
+
+    assert (stored.price, stored.average_price) == (Decimal(0), Decimal(100))
 
 
 async def test_refused_order_is_rejected_with_the_brokers_words(floor: Floor) -> None:

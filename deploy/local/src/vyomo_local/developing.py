@@ -58,7 +58,10 @@ def _run(command: Sequence[str]) -> int:
         [str(Path(sys.executable).parent), environment.get("PATH", os.defpath)]
     )
     sys.stdout.flush()
-    try:
-        return subprocess.run(command, cwd=project_folder(), env=environment, check=False).returncode  # noqa: S603
-    except KeyboardInterrupt:
-        return 130
+    process = subprocess.Popen(command, cwd=project_folder(), env=environment)  # noqa: S603
+    while True:
+        try:
+            return process.wait()
+        except KeyboardInterrupt:
+            # The terminal sent it to the tool as well, which takes the time it needs to stop what it started.
+            continue

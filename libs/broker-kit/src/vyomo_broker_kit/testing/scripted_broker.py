@@ -10,9 +10,11 @@ from collections import deque
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
+from decimal import Decimal
 from typing import Any, Final, Literal
 
 _LARGEST_REQUEST: Final = 64 * 1024
+MARKET_PRICE: Final = "100"
 
 Placing = Literal[
     "accept", "refuse", "drop_before", "drop_after", "server_error", "html", "truncate", "timed_out_text"
@@ -45,6 +47,12 @@ class PlacedOrder:
     def quantity(self) -> int:
         return int(self.body["quantity"])
 
+    @property
+    def fill_price(self) -> str:
+        """Its own price; a market order has none and gets one."""
+        price: str = self.body["price"]
+        return MARKET_PRICE if Decimal(price) == 0 else price
+
     def fill_next(self) -> None:
         if self.status == "OPEN" and self.pending_fills:
             self.filled = min(self.quantity, self.filled + self.pending_fills.popleft())
@@ -58,7 +66,7 @@ class PlacedOrder:
             "status": self.status,
             "quantity": self.quantity,
             "filled_quantity": self.filled,
-            "average_price": self.body["price"] if self.filled else "0",
+            "average_price": self.fill_price if self.filled else "0",
             "price": self.body["price"],
             "trigger_price": self.body.get("trigger_price"),
         }
