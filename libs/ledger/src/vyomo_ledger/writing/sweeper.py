@@ -24,7 +24,7 @@ SELECT account_id, order_id FROM ledger.broker_orders WHERE state = 'NEW' AND ex
 """
 _UNTAKEN: Final = """
 SELECT DISTINCT account_id, broker FROM ledger.broker_orders
-WHERE state = 'NEW' AND created_at < now() - $1::interval AND expires_at > now() LIMIT $2
+WHERE state = 'NEW' AND created_at < now() - $1::interval AND expires_at > now() ORDER BY account_id LIMIT $2
 """
 
 
