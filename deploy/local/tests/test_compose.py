@@ -43,11 +43,17 @@ def test_configuration_is_valid() -> None:
     assert result.returncode == 0, result.stderr
 
 
-def test_passwords_have_no_default() -> None:
+def test_trial_needs_no_configuration() -> None:
     result = compose("--quiet")
 
-    assert result.returncode != 0
-    assert "PASSWORD" in result.stderr
+    assert result.returncode == 0, result.stderr
+
+
+def test_passwords_of_the_environment_replace_the_trial_ones() -> None:
+    shown = compose("--format", "json", **ENVIRONMENT).stdout
+
+    assert "only-for-a-trial" not in shown
+    assert '"bus' in shown or "bus\\" in shown
 
 
 def test_every_local_service_has_a_container(configuration: dict[str, Any]) -> None:
