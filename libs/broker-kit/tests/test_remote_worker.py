@@ -1,5 +1,6 @@
 """The live-shaped path: a worker on a broker that speaks real HTTP, over the real record and bus."""
 
+import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -20,7 +21,8 @@ from vyomo_contracts.orders import Order, OrderModification
 from vyomo_contracts.reasons import ReasonCode
 from vyomo_contracts.vocabulary import Broker, OrderState, OrderType, PendingAction
 from vyomo_ledger.testing import RecordWorld, create_account, record_world
-from vyomo_ledger.writing import PendingChange, Step
+from vyomo_ledger.writing import LedgerTransaction, PendingChange, Step
+from vyomo_service_kit.database import RecordUnavailableError
 from vyomo_service_kit.testing import eventually
 
 
@@ -255,7 +257,7 @@ async def test_claim_left_behind_by_a_dead_worker_is_never_sent_again(floor: Flo
     # What a kill between claim and call leaves: SUBMITTING, nothing at the broker.
     order = await floor.place()
     async with floor.world.ledger.transaction() as transaction:
-        claimed = await transaction.claim([floor.account], limit=1)
+        claimed = await transaction.claim([floor.account], per_account=1)
         update = OrderUpdate(state=OrderState.SUBMITTING, at=floor.world.clock.now())
         transaction.step([Step(order=claimed.orders[0], update=update)])
     async with floor.working():
@@ -264,3 +266,109 @@ async def test_claim_left_behind_by_a_dead_worker_is_never_sent_again(floor: Flo
 
     assert floor.broker.calls == [("POST", other.broker_tag)]
     assert (await floor.world.stored(order.order_id)).state is OrderState.SUBMITTING
+
+
+async def test_cancel_of_an_order_that_could_not_be_sent_ends_it_unsent(floor: Floor) -> None:
+    async with floor.working(port=9):  # the discard port: nobody listens
+        order = await floor.place()
+
+        async def came_back() -> bool:
+            return "order.new" in await events_of(floor, order)
+
+        await eventually(came_back, timeout=10)
+        await floor.ask(order, PendingAction.CANCEL)
+        stored = await floor.until(order, OrderState.CANCELLED)
+
+    assert stored.reason == "changed my mind"
+    assert floor.broker.calls == []
+
+
+async def test_cancel_during_placing_waits_for_the_brokers_id(floor: Floor) -> None:
+    floor.broker.script(Behaviour(delay_seconds=1, fills=()))
+    async with floor.working():
+        order = await floor.place()
+        await floor.until(order, OrderState.SUBMITTING)
+        await floor.ask(order, PendingAction.CANCEL)
+        await floor.until(order, OrderState.CANCELLED)
+
+    assert floor.broker.calls == [("POST", order.broker_tag), ("DELETE", "B000000001")]
+
+
+async def test_slow_cancel_is_not_given_up_while_its_call_lasts(floor: Floor) -> None:
+    floor.broker.script(Behaviour(fills=()))
+    floor.broker.cancel_delay_seconds = 3.5
+    async with floor.working(limits=SendLimits(total_seconds=5)):
+        order = await floor.place()
+        await floor.until(order, OrderState.OPEN)
+        await floor.ask(order, PendingAction.CANCEL)
+        stored = await floor.until(order, OrderState.CANCELLED)
+
+    assert stored.reason == "changed my mind"
+    assert [call for call, _ in floor.broker.calls] == ["POST", "DELETE"]
+
+
+async def test_unreachable_broker_is_tried_three_times_not_for_ever(floor: Floor) -> None:
+    async with floor.working(port=9):
+        order = await floor.place()
+
+        async def tried_three_times() -> bool:
+            return (await events_of(floor, order)).count("order.submitting") == 3
+
+        await eventually(tried_three_times, timeout=15)
+        await asyncio.sleep(1.5)  # a fourth try would come within the next looks
+
+    assert (await events_of(floor, order)).count("order.submitting") == 3
+
+
+async def test_outcome_outlives_a_record_that_is_away(floor: Floor, monkeypatch: pytest.MonkeyPatch) -> None:
+    floor.broker.script(Behaviour(placing="refuse", delay_seconds=0.5))
+    locks = 0
+    real_lock = LedgerTransaction.lock
+
+    async def failing_lock(self: LedgerTransaction, keys: Any) -> dict[str, Order]:
+        nonlocal locks
+        locks += 1
+        if locks <= 2:
+            raise RecordUnavailableError("injected")
+        return await real_lock(self, keys)
+
+    async with floor.working():
+        order = await floor.place()
+        await floor.until(order, OrderState.SUBMITTING)
+        monkeypatch.setattr(LedgerTransaction, "lock", failing_lock)
+        stored = await floor.until(order, OrderState.REJECTED)
+
+    assert stored.reason_code is ReasonCode.BROKER_REFUSED
+
+
+async def test_full_lane_of_one_account_does_not_starve_another(floor: Floor) -> None:
+    other = await create_account(floor.world.database, user_id="asha", client_id="Z2", broker=Broker.ZERODHA)
+    floor.broker.script(*[Behaviour(delay_seconds=4)] * 2)
+    for _ in range(30):
+        await floor.place()
+    late = floor.world.order(
+        other, broker=Broker.ZERODHA, order_id=floor.world.identifiers.order_id("zerodha")
+    )
+    async with floor.working():
+        await floor.world.ledger.accept([floor.world.new(late)])
+        await floor.until(late, OrderState.FILLED, seconds=3.5)
+
+
+async def test_busy_account_does_not_keep_another_from_being_read(floor: Floor) -> None:
+    quiet_account = await create_account(
+        floor.world.database, user_id="asha", client_id="Z3", broker=Broker.ZERODHA
+    )
+    floor.broker.script(Behaviour(fills=()))
+    quiet = floor.world.order(
+        quiet_account, broker=Broker.ZERODHA, order_id=floor.world.identifiers.order_id("zerodha")
+    )
+    async with floor.working():
+        await floor.world.ledger.accept([floor.world.new(quiet)])
+        await floor.until(quiet, OrderState.OPEN)
+        floor.broker.orders_with_tag(quiet.broker_tag)[0].pending_fills.append(10)
+        for _ in range(8):
+            await floor.place()
+            await asyncio.sleep(0.25)
+        stored = await floor.world.stored(quiet.order_id)
+
+    assert stored.state is OrderState.FILLED

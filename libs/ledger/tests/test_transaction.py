@@ -1,6 +1,7 @@
 import asyncio
 from collections.abc import AsyncGenerator
 from dataclasses import replace
+from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -74,7 +75,7 @@ async def test_filling_writes_row_event_fill_position_and_funds_in_one_commit(wo
     )
 
     async with worker.ledger.transaction() as transaction:
-        claimed = await transaction.claim([worker.account], limit=10)
+        claimed = await transaction.claim([worker.account], per_account=10)
         update = OrderUpdate(
             state=OrderState.FILLED, at=now, filled_quantity=10, average_price=Decimal("250.25")
         )
@@ -108,7 +109,7 @@ async def test_exception_inside_undoes_everything(worker: RecordWorld) -> None:
 
     async def fail_after_deciding() -> None:
         async with worker.ledger.transaction() as transaction:
-            claimed = await transaction.claim([worker.account], limit=10)
+            claimed = await transaction.claim([worker.account], per_account=10)
             update = OrderUpdate(state=OrderState.SUBMITTING, at=worker.clock.now())
             transaction.step([Step(order=claimed.orders[0], update=update)])
             raise RuntimeError("venue")
@@ -123,7 +124,7 @@ async def test_claim_gives_orders_oldest_first_per_account(worker: RecordWorld) 
     orders = [await accepted(worker) for _ in range(5)]
 
     async with worker.ledger.transaction() as transaction:
-        claimed = await transaction.claim([worker.account, worker.second_account], limit=10)
+        claimed = await transaction.claim([worker.account, worker.second_account], per_account=10)
 
     assert [order.order_id for order in claimed.orders] == [order.order_id for order in orders]
 
@@ -136,7 +137,7 @@ async def test_two_claimers_never_share_an_order(worker: RecordWorld) -> None:
     async def take() -> None:
         for _ in range(5):
             async with worker.ledger.transaction() as transaction:
-                claimed = await transaction.claim([worker.account], limit=2)
+                claimed = await transaction.claim([worker.account], per_account=2)
                 update = OrderUpdate(state=OrderState.SUBMITTING, at=worker.clock.now())
                 transaction.step([Step(order=order, update=update) for order in claimed.orders])
                 taken.extend(order.order_id for order in claimed.orders)
@@ -152,7 +153,7 @@ async def test_ask_and_claim_of_a_modification_round_trips_its_parameters(worker
     order = await accepted(worker)
     changes = OrderModification(price=Decimal("251.05"), quantity=20)
     async with worker.ledger.transaction() as transaction:
-        claimed = await transaction.claim([worker.account], limit=1)
+        claimed = await transaction.claim([worker.account], per_account=1)
         transaction.step(
             [Step(order=claimed.orders[0], update=OrderUpdate(state=OrderState.OPEN, at=worker.clock.now()))]
         )
@@ -162,7 +163,7 @@ async def test_ask_and_claim_of_a_modification_round_trips_its_parameters(worker
         transaction.ask(change, worker.clock.now())
 
     async with worker.ledger.transaction() as transaction:
-        claimed = await transaction.claim([worker.account], limit=10)
+        claimed = await transaction.claim([worker.account], per_account=10)
         [asked] = claimed.actions
         update = OrderUpdate(
             state=OrderState.OPEN,
@@ -233,3 +234,26 @@ async def test_router_may_ask_for_changes_though_it_may_not_write_positions(worl
         transaction.ask(PendingChange(order=current, action=PendingAction.CANCEL), world.clock.now())
 
     assert (await world.stored(order.order_id)).pending_action is PendingAction.CANCEL
+
+
+async def test_order_that_expired_unsent_is_never_claimed(worker: RecordWorld) -> None:
+    old = await accepted(worker, expires_at=worker.clock.now() - timedelta(minutes=10))
+    fresh = await accepted(worker)
+
+    async with worker.ledger.transaction() as transaction:
+        claimed = await transaction.claim([worker.account], per_account=10)
+
+    assert [order.order_id for order in claimed.orders] == [fresh.order_id]
+    assert (await worker.stored(old.order_id)).state is OrderState.NEW
+
+
+async def test_claim_takes_each_accounts_own_share(worker: RecordWorld) -> None:
+    for _ in range(5):
+        await accepted(worker)
+    other = await accepted(worker, account_id=worker.second_account)
+
+    async with worker.ledger.transaction() as transaction:
+        claimed = await transaction.claim([worker.account, worker.second_account], per_account=2)
+
+    assert [order.account_id for order in claimed.orders].count(worker.account) == 2
+    assert other.order_id in {order.order_id for order in claimed.orders}

@@ -113,7 +113,7 @@ async def test_cancellation_and_claim_in_the_same_moment_agree_on_who_was_first(
     async def claim() -> None:
         while len(claimed) < len(orders):
             async with caller.world.ledger.transaction() as transaction:
-                waiting = await transaction.claim([caller.account], limit=1)
+                waiting = await transaction.claim([caller.account], per_account=1)
                 update = OrderUpdate(state=OrderState.SUBMITTING, at=caller.world.clock.now())
                 transaction.step([Step(order=order, update=update) for order in waiting.orders])
             if not (waiting.orders or waiting.actions):

@@ -252,7 +252,7 @@ async def test_failed_commit_takes_no_liquidity_and_leaves_the_order_waiting(
 ) -> None:
     order = await venue.accept()
 
-    async def fail(*_: object, **__: object) -> None:
+    def fail(*_: object, **__: object) -> None:
         raise RecordUnavailableError("the disk is full")
 
     with monkeypatch.context() as patch:

@@ -5,9 +5,9 @@ is no evidence until the broker's settle time has passed.
 """
 
 import asyncio
-from collections.abc import AsyncGenerator, Iterable, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Final
 
 import structlog
@@ -17,56 +17,80 @@ from vyomo_contracts.lifecycle import Applied, OrderUpdate, apply
 from vyomo_contracts.orders import Fill, Order
 from vyomo_contracts.reasons import ReasonCode
 from vyomo_contracts.vocabulary import WORKING_STATES, OrderState
-from vyomo_ledger.writing import Ledger, Step
+from vyomo_ledger.writing import Ledger, LedgerTransaction, Step
 from vyomo_service_kit.clock import Clock
+from vyomo_service_kit.errors import UnavailableError
 from vyomo_service_kit.runtime import cancel_and_wait, repeat
 
 log = structlog.get_logger()
 
 READ_SECONDS: Final = 1.0
-ACTION_SETTLES_AFTER: Final = timedelta(seconds=5)
-"""A change the broker still does not show after this is given up: the order goes on as it is."""
+TICK_SECONDS: Final = 0.25
+READS_AT_ONCE: Final = 8
 
 _WORKING: Final = "SELECT account_id, order_id FROM ledger.broker_orders WHERE account_id = ANY($1::bigint[]) AND state = ANY($2::text[])"
 _ACCOUNTS: Final = (
     "SELECT DISTINCT account_id FROM ledger.broker_orders WHERE broker = $1 AND state = ANY($2::text[])"
 )
+# A change that was sent, whose call is over for sure, and that the broker still does not show.
+_OVERDUE: Final = """
+SELECT order_id FROM ledger.broker_orders
+WHERE account_id = $1 AND order_id = ANY($2::text[]) AND pending_stage = 'SUBMITTING' AND send_deadline < now()
+"""
 
 
 class BookSync:
-    """Reads the book of an account about once a second while it has working orders, and at once when `look` is called."""
+    """Reads the book of an account about once a second while it has working orders, and at once when `look` is called.
+
+    Accounts are read beside each other, so one that hangs delays itself alone.
+    """
 
     def __init__(self, ledger: Ledger, port: BrokerPort, clock: Clock, *, broker: str) -> None:
         self._ledger = ledger
         self._port = port
         self._clock = clock
         self._broker = broker
-        self._wanted: dict[int, None] = {}
+        self._due: dict[int, None] = {}
+        self._reading: dict[int, asyncio.Task[None]] = {}
+        self._listed_at = 0.0
         self._wake = asyncio.Event()
 
     def look(self, account_id: int) -> None:
-        self._wanted[account_id] = None
+        self._due[account_id] = None
         self._wake.set()
 
     @asynccontextmanager
     async def running(self) -> AsyncGenerator[None]:
-        reading = asyncio.create_task(
-            repeat(self._round, every_seconds=READ_SECONDS, name=f"book.{self._broker}", wake=self._wake)
+        ticking = asyncio.create_task(
+            repeat(self._tick, every_seconds=TICK_SECONDS, name=f"book.{self._broker}", wake=self._wake)
         )
         try:
             yield
         finally:
-            await cancel_and_wait(reading)
+            await cancel_and_wait(ticking, *self._reading.values())
 
-    async def _round(self) -> None:
-        wanted, self._wanted = list(self._wanted), {}
-        for account_id in wanted or await self._accounts_with_working_orders():
-            try:
-                entries = await self._port.order_book(account_id)
-            except BookUnreadableError as error:
-                log.warning("book.unreadable", account_id=account_id, why=str(error))
-                continue
-            await self.merge(account_id, entries)
+    async def _tick(self) -> None:
+        now = self._clock.elapsed()
+        if now - self._listed_at >= READ_SECONDS:
+            self._listed_at = now
+            for account_id in await self._accounts_with_working_orders():
+                self._due[account_id] = None
+        for account_id in [each for each in self._due if each not in self._reading]:
+            if len(self._reading) >= READS_AT_ONCE:
+                return
+            del self._due[account_id]
+            self._reading[account_id] = asyncio.create_task(self._read(account_id))
+
+    async def _read(self, account_id: int) -> None:
+        try:
+            await self.merge(account_id, await self._port.order_book(account_id))
+        except (BookUnreadableError, UnavailableError) as error:
+            log.warning("book.unreadable", account_id=account_id, why=str(error))
+        except Exception:
+            log.exception("book.failed", account_id=account_id)
+        finally:
+            del self._reading[account_id]
+            self._wake.set()
 
     async def merge(self, account_id: int, entries: Sequence[BookEntry]) -> None:
         """Apply what the book says to the account's working orders, in one commit."""
@@ -76,10 +100,11 @@ class BookSync:
         async with self._ledger.transaction() as transaction:
             rows = await transaction.connection.fetch(_WORKING, [account_id], sorted(WORKING_STATES))
             orders = await transaction.lock((row["account_id"], row["order_id"]) for row in rows)
+            overdue = await _overdue(transaction, account_id, orders)
             for order in orders.values():
                 entry = by_broker_id.get(order.broker_order_id or "") or by_tag.get(order.broker_tag)
                 if entry is not None and order.state in WORKING_STATES:
-                    transaction.step(list(_steps(order, entry, now)))
+                    transaction.step([_step(order, entry, now, is_overdue=order.order_id in overdue)])
 
     async def _accounts_with_working_orders(self) -> list[int]:
         async with self._ledger.database.connection() as connection:
@@ -87,7 +112,14 @@ class BookSync:
         return [row["account_id"] for row in rows]
 
 
-def _steps(order: Order, entry: BookEntry, now: datetime) -> Iterable[Step]:
+async def _overdue(transaction: LedgerTransaction, account_id: int, orders: dict[str, Order]) -> set[str]:
+    changing = [order.order_id for order in orders.values() if order.pending_action is not None]
+    if not changing:
+        return set()
+    return {row["order_id"] for row in await transaction.connection.fetch(_OVERDUE, account_id, changing)}
+
+
+def _step(order: Order, entry: BookEntry, now: datetime, *, is_overdue: bool) -> Step:
     update = OrderUpdate(
         state=entry.state,
         at=now,
@@ -97,7 +129,7 @@ def _steps(order: Order, entry: BookEntry, now: datetime) -> Iterable[Step]:
         reason_code=ReasonCode.BROKER_REFUSED if entry.state is OrderState.REJECTED else None,
         reason=entry.text,
         modified=_changed_terms(order, entry),
-        clears_pending_action=_settles_action(order, entry, now),
+        clears_pending_action=entry.state.is_terminal or is_overdue,
     )
     result = apply(order, update)
     fills: tuple[Fill, ...] = ()
@@ -118,7 +150,7 @@ def _steps(order: Order, entry: BookEntry, now: datetime) -> Iterable[Step]:
                 basis="derived",
             ),
         )
-    yield Step(order=order, update=update, fills=fills)
+    return Step(order=order, update=update, fills=fills)
 
 
 def _changed_terms(order: Order, entry: BookEntry) -> dict[str, object]:
@@ -131,9 +163,3 @@ def _changed_terms(order: Order, entry: BookEntry) -> dict[str, object]:
     if order.order_type.takes_trigger_price and entry.trigger_price not in {None, order.trigger_price}:
         changed["trigger_price"] = entry.trigger_price
     return changed
-
-
-def _settles_action(order: Order, entry: BookEntry, now: datetime) -> bool:
-    if order.pending_action is None:
-        return False
-    return entry.state.is_terminal or now - order.updated_at > ACTION_SETTLES_AFTER

@@ -30,7 +30,10 @@ class Answer:
 
 
 class OrderTransport:
-    """For one broker root and, where the broker binds orders to an address, one local address."""
+    """For one broker root and, where the broker binds orders to an address, one local address.
+
+    Urgent calls (cancel, modify, the book) have connections of their own: hung entries must not stand before them.
+    """
 
     def __init__(
         self,
@@ -41,23 +44,30 @@ class OrderTransport:
         verify: ssl.SSLContext | bool = True,
     ) -> None:
         self._total_seconds = total_seconds
-        self._client = httpx.AsyncClient(
-            base_url=root_url,
-            transport=httpx.AsyncHTTPTransport(
-                verify=verify,
-                retries=0,
-                trust_env=False,
-                local_address=local_address,
-                limits=httpx.Limits(
-                    max_connections=MOST_CONNECTIONS,
-                    max_keepalive_connections=MOST_CONNECTIONS,
-                    keepalive_expiry=KEEP_ALIVE_SECONDS,
+
+        def client() -> httpx.AsyncClient:
+            return httpx.AsyncClient(
+                base_url=root_url,
+                transport=httpx.AsyncHTTPTransport(
+                    verify=verify,
+                    retries=0,
+                    trust_env=False,
+                    local_address=local_address,
+                    limits=httpx.Limits(
+                        max_connections=MOST_CONNECTIONS,
+                        max_keepalive_connections=MOST_CONNECTIONS,
+                        keepalive_expiry=KEEP_ALIVE_SECONDS,
+                    ),
                 ),
-            ),
-            timeout=httpx.Timeout(total_seconds, connect=CONNECT_SECONDS, pool=CONNECT_SECONDS),
-            follow_redirects=False,
-            trust_env=False,
-        )
+                timeout=httpx.Timeout(total_seconds, connect=CONNECT_SECONDS, pool=CONNECT_SECONDS),
+                # Compressed answers could be small on the wire and huge in memory.
+                headers={"Accept-Encoding": "identity"},
+                follow_redirects=False,
+                trust_env=False,
+            )
+
+        self._entries = client()
+        self._urgent = client()
 
     async def __aenter__(self) -> Self:
         return self
@@ -65,7 +75,8 @@ class OrderTransport:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        await self._client.aclose()
+        await self._entries.aclose()
+        await self._urgent.aclose()
 
     async def call(
         self,
@@ -74,18 +85,25 @@ class OrderTransport:
         *,
         json: Mapping[str, Any] | None = None,
         headers: Mapping[str, str] | None = None,
+        urgent: bool = False,
     ) -> Answer | NotSent | Unknown:
         """Make the request once. Never raises for what the network or the broker does."""
+        client = self._urgent if urgent else self._entries
         try:
-            async with asyncio.timeout(self._total_seconds):
-                response = await self._client.request(method, path, json=json, headers=headers)
+            async with (
+                asyncio.timeout(self._total_seconds),
+                client.stream(method, path, json=json, headers=headers) as response,
+            ):
+                body = bytearray()
+                async for part in response.aiter_bytes():
+                    body += part
+                    if len(body) > LARGEST_ANSWER:
+                        return Unknown(f"an answer of more than {LARGEST_ANSWER} bytes")
         except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout) as error:
             return NotSent(_name(error))
         except (httpx.HTTPError, httpx.InvalidURL, TimeoutError, OSError) as error:
             return Unknown(_name(error))
-        if len(response.content) > LARGEST_ANSWER:
-            return Unknown(f"an answer of {len(response.content)} bytes")
-        return Answer(response.status_code, response.content)
+        return Answer(response.status_code, bytes(body))
 
 
 def _name(error: Exception) -> str:

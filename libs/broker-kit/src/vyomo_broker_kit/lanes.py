@@ -57,6 +57,7 @@ class Lanes:
         self._owned = owned
         self._waiting: dict[int, None] = {}
         self._rung = asyncio.Event()
+        self._round: asyncio.Future[None] | None = None
 
     def ring(self, account_ids: Iterable[int]) -> None:
         for account_id in account_ids:
@@ -75,6 +76,10 @@ class Lanes:
             yield
         finally:
             await cancel_and_wait(looking, serving)
+            if self._round is not None:
+                await asyncio.wait(
+                    {self._round}
+                )  # what it claimed must be on its way before the executor closes
 
     async def _serve(self) -> None:
         while True:
@@ -86,7 +91,8 @@ class Lanes:
                 self._rung.clear()
             try:
                 # Shielded: a round that has begun is finished, also while the process is being stopped.
-                await asyncio.shield(asyncio.ensure_future(self._executor.run(round_)))
+                self._round = asyncio.ensure_future(self._executor.run(round_))
+                await asyncio.shield(self._round)
             except asyncio.CancelledError:
                 raise
             except RecordUnavailableError as error:

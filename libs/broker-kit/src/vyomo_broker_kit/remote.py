@@ -7,23 +7,29 @@ that stops between claim and call costs a wait for the broker's book, never a se
 import asyncio
 from collections.abc import AsyncGenerator, Callable, Coroutine, Iterable, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import assert_never
+from typing import Final, assert_never
 
 import structlog
 
 from vyomo_broker_kit.outcomes import Accepted, NotSent, Outcome, Refused, Unknown
 from vyomo_broker_kit.port import BrokerPort
+from vyomo_broker_kit.repeats import Repeats
 from vyomo_contracts.lifecycle import OrderUpdate
 from vyomo_contracts.orders import Order
 from vyomo_contracts.reasons import ReasonCode
 from vyomo_contracts.vocabulary import OrderState, PendingAction
-from vyomo_ledger.writing import Ledger, PendingChange, Step
+from vyomo_ledger.writing import Ledger, LedgerTransaction, PendingChange, Step
 from vyomo_service_kit.batching import Batcher
 from vyomo_service_kit.clock import Clock
+from vyomo_service_kit.errors import UnavailableError
 
 log = structlog.get_logger()
+
+CLAIMED_PER_ACCOUNT: Final = 16
+RECORD_RETRY_SECONDS: Final = 0.2
+RECORD_RETRY_LIMIT_SECONDS: Final = 2.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,7 +40,6 @@ class SendLimits:
     """Longest a call may take, all in all; the send deadline is this plus a second for the commit."""
     stale_claim_seconds: float = 0.5
     """A process that slept this long between claim and call does not call: its knowledge is old."""
-    most_claimed: int = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +49,8 @@ class _Answer:
     order: Order
     change: PendingChange | None
     outcome: Outcome
+    may_repeat: bool = False
+    """For a change that was not sent: put it back to be tried again."""
 
 
 class RemoteExecutor:
@@ -68,7 +75,8 @@ class RemoteExecutor:
         self._limits = limits
         self._ring = ring
         self._look = look
-        self._answers: Batcher[_Answer, None] = Batcher(self._record, in_flight=1, largest=256)
+        self._repeats = Repeats(clock)
+        self._answers: Batcher[_Answer, Exception | None] = Batcher(self._record, in_flight=1, largest=256)
         self._calls: set[asyncio.Task[None]] = set()
 
     @asynccontextmanager
@@ -89,18 +97,18 @@ class RemoteExecutor:
             self._start(self._carry_out(change, claimed_at))
 
     async def _claim(self, account_ids: Sequence[int]) -> tuple[list[Order], list[PendingChange]]:
-        """One commit: as many of the oldest new orders as the lanes have room for, and every change asked for."""
+        """One commit: as many of the oldest new orders as the lanes have room for, and every change that can be made now."""
         now = self._clock.now()
         deadline = now + timedelta(seconds=self._limits.total_seconds + 1)
         async with self._ledger.transaction() as transaction:
-            waiting = await transaction.claim(account_ids, limit=self._limits.most_claimed)
+            # More than there is room for: some may wait for another try, and changes asked for wait in the same lane.
+            share = CLAIMED_PER_ACCOUNT
+            waiting = await transaction.claim(account_ids, per_account=share)
             in_flight = await transaction.sends_in_flight(account_ids, now)
             taken: list[Order] = []
             for order in waiting.orders:
-                if order.expires_at <= now:
-                    continue  # the sweeper ends it; sending it now could surprise its owner
                 used = in_flight.get(order.account_id, 0)
-                if used >= self._limits.in_flight_per_account:
+                if used >= self._limits.in_flight_per_account or not self._repeats.may_try(order.order_id):
                     continue
                 in_flight[order.account_id] = used + 1
                 taken.append(order)
@@ -108,15 +116,19 @@ class RemoteExecutor:
             transaction.step([Step(order=order, update=update, send_deadline=deadline) for order in taken])
             claimed = [transaction.current(order) for order in taken]
             changes = [
-                PendingChange(
-                    order=transaction.begin_action(change.order, now),
-                    action=change.action,
-                    modification=change.modification,
-                    reason=change.reason,
-                )
+                replace(change, order=transaction.begin_action(change.order, now, deadline))
                 for change in waiting.actions
+                if self._can_be_sent(transaction, change, now)
             ]
         return claimed, changes
+
+    def _can_be_sent(self, transaction: LedgerTransaction, change: PendingChange, now: datetime) -> bool:
+        """A change of an order that never left is settled here; one of an order whose broker id is not known yet waits for it."""
+        order = change.order
+        if order.state is OrderState.NEW:
+            transaction.step([Step(order=order, update=update_unsent(change, now))])
+            return False
+        return order.broker_order_id is not None and self._repeats.may_try(_key_of(change))
 
     async def _place(self, order: Order, claimed_at: float) -> None:
         outcome: Outcome
@@ -124,9 +136,13 @@ class RemoteExecutor:
             outcome = NotSent("the process was suspended between claim and call")
         else:
             outcome = await self._port.place(order)
-        await self._answers.submit(_Answer(order, None, outcome))
+        if isinstance(outcome, NotSent):
+            self._repeats.failed(order.order_id)
+        await self._settle(_Answer(order, None, outcome))
+        if isinstance(outcome, NotSent):
+            return  # nobody rings: the next look into the record is soon enough for a broker that cannot be reached
         self._ring([order.account_id])
-        if not isinstance(outcome, Refused | NotSent):
+        if not isinstance(outcome, Refused):
             self._look(order.account_id)
 
     async def _carry_out(self, change: PendingChange, claimed_at: float) -> None:
@@ -138,11 +154,38 @@ class RemoteExecutor:
         else:
             assert change.modification is not None
             outcome = await self._port.modify(change.order, change.modification)
-        await self._answers.submit(_Answer(change.order, change, outcome))
+        may_repeat = isinstance(outcome, NotSent) and self._repeats.failed(_key_of(change))
+        await self._settle(_Answer(change.order, change, outcome, may_repeat))
         self._look(change.order.account_id)
 
-    async def _record(self, answers: Sequence[_Answer]) -> Sequence[None]:
-        """One commit for every outcome that arrived while the last one was being recorded."""
+    async def _settle(self, answer: _Answer) -> None:
+        """Record an outcome, however long the record is away: it is the only copy of what the broker said."""
+        pause = RECORD_RETRY_SECONDS
+        while True:
+            try:
+                error = await self._answers.submit(answer)
+            except UnavailableError as unavailable:
+                log.warning("remote.record_unavailable", order_id=answer.order.order_id, why=str(unavailable))
+                await asyncio.sleep(pause)
+                pause = min(pause * 2, RECORD_RETRY_LIMIT_SECONDS)
+                continue
+            if error is not None:
+                raise error
+            return
+
+    async def _record(self, answers: Sequence[_Answer]) -> Sequence[Exception | None]:
+        """One commit for every outcome that arrived while the last one was being recorded; a bad one fails alone."""
+        try:
+            await self._write(answers)
+        except UnavailableError:
+            raise
+        except Exception as error:  # noqa: BLE001 - given to the one whose outcome it is
+            if len(answers) == 1:
+                return [error]
+            return [result for answer in answers for result in await self._record([answer])]
+        return [None] * len(answers)
+
+    async def _write(self, answers: Sequence[_Answer]) -> None:
         now = self._clock.now()
         async with self._ledger.transaction() as transaction:
             orders = await transaction.lock(
@@ -150,13 +193,15 @@ class RemoteExecutor:
             )
             for answer in answers:
                 order = transaction.current(orders[answer.order.order_id])
+                if answer.may_repeat:
+                    transaction.put_back(order, now)
+                    continue
                 if answer.change is None:
                     update = update_of_placing(answer.outcome, now)
                 else:
                     update = update_of_change(answer.change, answer.outcome, order, now)
                 if update is not None:
                     transaction.step([Step(order=order, update=update)])
-        return [None] * len(answers)
 
     def _is_stale(self, claimed_at: float) -> bool:
         return self._clock.elapsed() - claimed_at > self._limits.stale_claim_seconds
@@ -164,7 +209,25 @@ class RemoteExecutor:
     def _start(self, call: Coroutine[None, None, None]) -> None:
         task = asyncio.create_task(call)
         self._calls.add(task)
-        task.add_done_callback(self._calls.discard)
+        task.add_done_callback(self._finished)
+
+    def _finished(self, task: asyncio.Task[None]) -> None:
+        self._calls.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            log.error("remote.call_failed", exc_info=error)
+
+
+def _key_of(change: PendingChange) -> str:
+    return f"{change.order.order_id}:{change.action}"
+
+
+def update_unsent(change: PendingChange, at: datetime) -> OrderUpdate:
+    """What a change makes of an order that is still only ours."""
+    if change.action is PendingAction.CANCEL:
+        return OrderUpdate(state=OrderState.CANCELLED, at=at, clears_pending_action=True)
+    assert change.modification is not None
+    modified = change.modification.model_dump(exclude_none=True)
+    return OrderUpdate(state=OrderState.NEW, at=at, modified=modified, clears_pending_action=True)
 
 
 def update_of_placing(outcome: Outcome, at: datetime) -> OrderUpdate:

@@ -16,7 +16,9 @@ _BY_KEY: Final = f"""
 SELECT {INSTRUMENT_COLUMNS} FROM market.instruments
 WHERE (exchange, symbol) IN (SELECT * FROM unnest($1::text[], $2::text[]))
 """
-_EXCHANGES: Final = "SELECT exchange FROM market.instruments WHERE symbol = $1 ORDER BY exchange"
+_LISTED_ON: Final = """
+SELECT symbol, exchange FROM market.instruments WHERE symbol = ANY($1::text[]) ORDER BY symbol, exchange
+"""
 
 
 @dataclass(slots=True)
@@ -55,10 +57,14 @@ class InstrumentDirectory:
                 found |= await self._load(connection, missing, now)
         return found
 
-    async def exchanges_of(self, symbol: str) -> list[str]:
-        """Where a symbol is listed, for an error that says what would be right."""
+    async def listed_on(self, symbols: Iterable[str]) -> dict[str, list[str]]:
+        """The exchanges of each symbol, for an error that says what would be right."""
         async with self._database.connection() as connection:
-            return [row["exchange"] for row in await connection.fetch(_EXCHANGES, symbol)]
+            rows = await connection.fetch(_LISTED_ON, sorted(set(symbols)))
+        exchanges: dict[str, list[str]] = {}
+        for row in rows:
+            exchanges.setdefault(row["symbol"], []).append(row["exchange"])
+        return exchanges
 
     def forget(self) -> None:
         self._kept.clear()

@@ -130,7 +130,8 @@ class OrderChanging:
         key = (order.exchange, order.symbol)
         instrument = (await self._instruments.find([key])).get(instrument_key(*key))
         if instrument is None:
-            return unknown_instrument(request, await self._instruments.exchanges_of(order.symbol))
+            listed_on = await self._instruments.listed_on([order.symbol])
+            return unknown_instrument(request, listed_on.get(order.symbol, []))
         today = self._clock.now().astimezone(INDIA).date()
         problem = validate(request, instrument, broker=order.broker, today=today)
         if problem is not None:

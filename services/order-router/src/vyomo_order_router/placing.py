@@ -84,10 +84,17 @@ class OrderPlacing:
         instruments = await self._instruments.find(
             {(command.order.exchange, command.order.symbol) for command in commands}
         )
+        # Only mistaken symbols are looked up again, all of them at once, to tell where they are listed.
+        mistaken = {
+            command.order.symbol
+            for command in commands
+            if instrument_key(command.order.exchange, command.order.symbol) not in instruments
+        }
+        listed_on = await self._instruments.listed_on(mistaken) if mistaken else {}
         replies: list[OrderReply | None] = []
         accepting: list[tuple[int, NewOrder, Problem | None]] = []
         for place, command in enumerate(commands):
-            decision = await self._decide(command, owners.get(command.account_id), instruments)
+            decision = self._decide(command, owners.get(command.account_id), instruments, listed_on)
             if isinstance(decision, Problem):
                 replies.append(OrderReply(problem=decision))
                 continue
@@ -100,8 +107,12 @@ class OrderPlacing:
         await self._ring(answers)
         return [reply for reply in replies if reply is not None]
 
-    async def _decide(
-        self, command: PlaceOrder, owner: Owner | None, instruments: dict[str, Instrument]
+    def _decide(
+        self,
+        command: PlaceOrder,
+        owner: Owner | None,
+        instruments: dict[str, Instrument],
+        listed_on: dict[str, list[str]],
     ) -> Problem | Decision:
         """A Problem is answered and not recorded; a Decision is recorded, also a denial."""
         now = self._clock.now()
@@ -115,7 +126,7 @@ class OrderPlacing:
         request = command.order
         instrument = instruments.get(instrument_key(request.exchange, request.symbol))
         if instrument is None:
-            return unknown_instrument(request, await self._instruments.exchanges_of(request.symbol))
+            return unknown_instrument(request, listed_on.get(request.symbol, []))
         today = now.astimezone(INDIA).date()
         problem = validate(request, instrument, broker=owner.broker, today=today)
         return problem or decide(self._rules, request, instrument)

@@ -1,6 +1,7 @@
 """The paper broker's worker: what waits in the lanes, and what rests in the book, executed in the record's own transaction."""
 
 import asyncio
+from collections import Counter
 from collections.abc import AsyncGenerator, Callable, Iterable, Iterator, Sequence
 from contextlib import asynccontextmanager
 from datetime import timedelta
@@ -27,6 +28,8 @@ from vyomo_service_kit.database import RecordUnavailableError
 log = structlog.get_logger()
 
 ORDERS_A_ROUND: Final = 200
+"""Shared evenly by the accounts of the round; who has more waits for the next one, which follows at once."""
+FEWEST_AN_ACCOUNT: Final = 4
 CHANGES_A_TICK: Final = 1_000
 ACCOUNTS_A_ROLL: Final = 100
 _RETRY_SECONDS: Final = 0.5
@@ -70,7 +73,7 @@ class PaperExecutor:
     async def run(self, account_ids: Sequence[int]) -> None:
         """Execute what waits in these accounts' lanes, one commit for all."""
         try:
-            is_full = await self._execute(account_ids)
+            unfinished = await self._execute(account_ids)
         except RecordUnavailableError:
             raise
         except Exception:
@@ -80,8 +83,8 @@ class PaperExecutor:
             log.exception("venue.round_split", accounts=len(account_ids))
             await self._run_apart(account_ids)
             return
-        if is_full:
-            self.ring(account_ids)
+        if unfinished:
+            self.ring(unfinished)
 
     async def _run_apart(self, account_ids: Sequence[int]) -> None:
         errors: list[Exception] = []
@@ -141,16 +144,18 @@ class PaperExecutor:
                 if not behind:
                     return
                 round_ = await self._rounds.begin(transaction, behind, (), consumption=Consumption())
-                await self._rounds.finish(transaction, round_)
+                self._rounds.finish(transaction, round_)
             log.info("venue.day_rolled", accounts=len(behind), day=today.isoformat())
 
-    async def _execute(self, account_ids: Sequence[int]) -> bool:
+    async def _execute(self, account_ids: Sequence[int]) -> list[int]:
+        """The accounts that used up their share and may have more waiting."""
+        share = max(ORDERS_A_ROUND // len(account_ids), FEWEST_AN_ACCOUNT)
         async with self._lock, self._remembering():
             draft = self._consumption.draft()
             async with self._ledger.transaction() as transaction:
-                work = await transaction.claim(account_ids, limit=ORDERS_A_ROUND)
+                work = await transaction.claim(account_ids, per_account=share)
                 if not (work.orders or work.actions):
-                    return False
+                    return []
                 orders = [*work.orders, *(action.order for action in work.actions)]
                 round_ = await self._rounds.begin(
                     transaction,
@@ -160,9 +165,10 @@ class PaperExecutor:
                     consumption=draft,
                 )
                 _serve(round_, work)
-                await self._rounds.finish(transaction, round_)
+                self._rounds.finish(transaction, round_)
             self._keep(round_)
-            return len(orders) >= ORDERS_A_ROUND
+            served = Counter(order.account_id for order in orders)
+            return [account_id for account_id, count in served.items() if count >= share]
 
     @asynccontextmanager
     async def _remembering(self) -> AsyncGenerator[None]:
@@ -211,7 +217,7 @@ class PaperExecutor:
                     round_.fill_waiting(order, stored, change.execution, change.place)
                 else:
                     round_.expire(order, stored)
-            await self._rounds.finish(transaction, round_)
+            self._rounds.finish(transaction, round_)
         self._keep(round_)
         self._correct(strangers, round_)
 
@@ -233,8 +239,10 @@ class PaperExecutor:
         self._consumption.merge(round_.consumption)
         for order in round_.changed.values():
             self._resting.put(order)
+            if not order.is_working:
+                continue
             listing = round_.view.listing(order.exchange, order.symbol)
-            if order.is_working and listing is not None:
+            if listing is not None:
                 self._resting.note_arrival(order.key, round_.view.snapshot(listing))
         self._note_resting()
 

@@ -74,7 +74,7 @@ class Rounds:
         books = {account_id: self._book(rows, view) for account_id, rows in loaded.items()}
         return Round(view=view, consumption=consumption, books=books, working=working)
 
-    async def finish(self, transaction: LedgerTransaction, round_: Round) -> None:
+    def finish(self, transaction: LedgerTransaction, round_: Round) -> None:
         """Write the round into the record and the venue's tables; the caller's transaction commits both or neither."""
         steps = [
             Step(order=outcome.order, update=outcome.update, fills=outcome.fills)
@@ -105,9 +105,7 @@ class Rounds:
                 user_id=account.user_id,
                 broker="paper",
             )
-        await self._store.save(
-            transaction.connection, round_.changed.values(), round_.books.values(), round_.fills
-        )
+        self._store.save(transaction, round_.changed.values(), round_.books.values(), round_.fills)
 
     def _book(self, rows: AccountRows, view: MarketView) -> AccountBook:
         book = AccountBook(account=rows.account, rates=self._rates, marks=view.mark, on=view.day)

@@ -1,6 +1,5 @@
 """The worked cases of Kite's position conventions, and what must hold for every sequence of trades."""
 
-from dataclasses import replace
 from decimal import Decimal
 from itertools import pairwise
 
@@ -153,7 +152,7 @@ def test_the_next_day_begins_with_what_is_open_and_nothing_lost(
     for side, quantity, price in trades:
         state = apply_fill(state, side, quantity, price)
 
-    overnight = carried_over(state) or replace(state, realised=Decimal(0), lots=())
+    overnight = carried_over(state) or state._replace(realised=Decimal(0), lots=())
 
     assert overnight.unrealised(last) == state.unrealised(last)
     assert overnight.realised == 0

@@ -80,6 +80,7 @@ class ScriptedBroker:
     """(method, tag or order id) of every place, modify and cancel request that arrived, in order of arrival."""
     orders: dict[str, PlacedOrder] = field(default_factory=dict[str, PlacedOrder])
     refuse_cancels: bool = False
+    cancel_delay_seconds: float = 0.0
     port: int = 0
     _script: deque[Behaviour] = field(default_factory=deque[Behaviour])
 
@@ -131,6 +132,7 @@ class ScriptedBroker:
         if order is None or order.status != "OPEN" or (method == "DELETE" and self.refuse_cancels):
             return _response(400, {"error": "OrderNotOpen", "message": "the order is not open"})
         if method == "DELETE":
+            await asyncio.sleep(self.cancel_delay_seconds)
             order.status = "CANCELLED"
         else:
             order.body |= body

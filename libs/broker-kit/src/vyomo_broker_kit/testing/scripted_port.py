@@ -68,13 +68,15 @@ class ScriptedBrokerPort:
 
     async def modify(self, order: Order, changes: OrderModification) -> Outcome:
         body = changes.model_dump(mode="json", exclude_none=True)
-        return _outcome(await self._transport.call("PUT", f"/orders/{order.broker_order_id}", json=body))
+        return _outcome(
+            await self._transport.call("PUT", f"/orders/{order.broker_order_id}", json=body, urgent=True)
+        )
 
     async def cancel(self, order: Order) -> Outcome:
-        return _outcome(await self._transport.call("DELETE", f"/orders/{order.broker_order_id}"))
+        return _outcome(await self._transport.call("DELETE", f"/orders/{order.broker_order_id}", urgent=True))
 
     async def order_book(self, account_id: int) -> Sequence[BookEntry]:
-        answer = await self._transport.call("GET", f"/accounts/{account_id}/orders")
+        answer = await self._transport.call("GET", f"/accounts/{account_id}/orders", urgent=True)
         if not isinstance(answer, Answer) or answer.status != 200:
             raise BookUnreadableError(str(answer)[:200])
         try:

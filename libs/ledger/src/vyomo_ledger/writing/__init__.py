@@ -10,6 +10,7 @@ from vyomo_ledger.writing.accept import (
 )
 from vyomo_ledger.writing.ledger import Ledger
 from vyomo_ledger.writing.publishing import EventPublisher
+from vyomo_ledger.writing.statements import FIRST_FREE_PARAMETER
 from vyomo_ledger.writing.transaction import (
     Claimed,
     LedgerTransaction,
@@ -19,6 +20,7 @@ from vyomo_ledger.writing.transaction import (
 )
 
 __all__ = [
+    "FIRST_FREE_PARAMETER",
     "Acceptance",
     "Accepted",
     "AccountClosed",

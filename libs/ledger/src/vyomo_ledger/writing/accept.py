@@ -9,12 +9,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from vyomo_contracts.events import OrderChanged
 from vyomo_contracts.orders import Order
 from vyomo_contracts.topology import partition_of
 from vyomo_ledger.orders import ORDER_COLUMNS, order_of
 from vyomo_ledger.sequence import HORIZON_SQL, TRANSACTION_SQL
-from vyomo_ledger.writing.bodies import event_body, event_type
+from vyomo_ledger.writing.bodies import event_body, event_type, order_changed
 from vyomo_ledger.writing.publishing import Publication
 from vyomo_service_kit.database import Connection, Row
 
@@ -122,7 +121,8 @@ async def accept_orders(
 
     Two equal keys in one list: the first is inserted, the second is answered as its replay.
     """
-    rows = await connection.fetch(_ACCEPT, *_columns(orders, partitions))
+    bodies = [event_body(new.order, ()) for new in orders]
+    rows = await connection.fetch(_ACCEPT, *_columns(orders, bodies, partitions))
     answers: list[Acceptance | None] = [None] * len(orders)
     publications: dict[int, Publication] = {}
     for row in sorted(rows, key=_place):
@@ -133,7 +133,7 @@ async def accept_orders(
             row["outbox_id"], Publication(row["outbox_id"], order.broker, partition, [])
         )
         publication.events.append(
-            OrderChanged(sequence=row["sequence"], cursor=min(row["sequence"], row["horizon"]), order=order)
+            order_changed(bodies[row["place"] - 1], sequence=row["sequence"], horizon=row["horizon"])
         )
     missing = [index for index, answer in enumerate(answers) if answer is None]
     if missing:
@@ -166,12 +166,13 @@ async def _look_up(connection: Connection, orders: Sequence[NewOrder]) -> list[A
     return answers
 
 
-def _columns(orders: Sequence[NewOrder], partitions: int) -> list[list[Any]]:
+def _columns(orders: Sequence[NewOrder], bodies: Sequence[str], partitions: int) -> list[list[Any]]:
     """The statement's parameters: one array a column."""
-    return [list(column) for column in zip(*(_row(new, partitions) for new in orders), strict=True)]
+    rows = [_row(new, body, partitions) for new, body in zip(orders, bodies, strict=True)]
+    return [list(column) for column in zip(*rows, strict=True)]
 
 
-def _row(new: NewOrder, partitions: int) -> tuple[Any, ...]:
+def _row(new: NewOrder, body: str, partitions: int) -> tuple[Any, ...]:
     order = new.order
     return (
         order.account_id,
@@ -200,6 +201,6 @@ def _row(new: NewOrder, partitions: int) -> tuple[Any, ...]:
         order.created_at,
         order.expires_at,
         event_type(None, order),
-        event_body(order, ()),
+        body,
         partition_of(order.account_id, partitions),
     )

@@ -1,6 +1,8 @@
-"""What an order event says: its type and its body."""
+"""What is said of a change, as JSON text that is made once: the record keeps it and the bus carries it."""
 
 from collections.abc import Sequence
+
+from pydantic import BaseModel
 
 from vyomo_contracts.orders import Fill, Order
 
@@ -23,7 +25,24 @@ def _changed_terms(before: Order, after: Order) -> bool:
     )
 
 
+def text_of(model: BaseModel) -> str:
+    """A snapshot or an event; absent values are left out."""
+    return model.model_dump_json(exclude_none=True)
+
+
 def event_body(order: Order, fills: Sequence[Fill]) -> str:
-    """`{"order": snapshot, "fills": [...]}` as JSON text; absent values are left out."""
-    snapshots = ",".join(fill.model_dump_json(exclude_none=True) for fill in fills)
-    return f'{{"order":{order.model_dump_json(exclude_none=True)},"fills":[{snapshots}]}}'
+    """`{"order": snapshot, "fills": [...]}`, as the record keeps it."""
+    return f'{{"order":{text_of(order)},"fills":[{",".join(map(text_of, fills))}]}}'
+
+
+def order_changed(body: str, *, sequence: int, horizon: int) -> str:
+    """The `OrderChanged` of an event body. Resuming at the horizon is safe while other transactions are still open."""
+    return f'{{"kind":"order","sequence":{sequence},"cursor":{min(sequence, horizon)},{body[1:]}'
+
+
+def position_changed(position: str) -> str:
+    return f'{{"kind":"position","position":{position}}}'
+
+
+def funds_changed(funds: str) -> str:
+    return f'{{"kind":"funds","funds":{funds}}}'

@@ -10,9 +10,10 @@ from typing import Final
 import structlog
 from pydantic import TypeAdapter
 
-from vyomo_contracts.events import Event, FundsChanged, HoldingChanged, OrderChanged, PositionChanged
+from vyomo_contracts.events import FundsChanged, HoldingChanged, OrderChanged, PositionChanged
 from vyomo_contracts.orders import Fill, Order
 from vyomo_contracts.portfolio import Funds, Holding, Position
+from vyomo_ledger.writing.bodies import text_of
 from vyomo_ledger.writing.leases import Lease
 from vyomo_ledger.writing.publishing import EventPublisher, Publication
 from vyomo_service_kit.bus import BusUnavailableError
@@ -80,12 +81,12 @@ class Relay:
         return published
 
 
-async def _events_of(connection: Connection, row: Row) -> list[Event]:
+async def _events_of(connection: Connection, row: Row) -> list[str]:
     orders = await connection.fetch(_EVENTS, row["order_ids"], row["versions"]) if row["order_ids"] else []
     positions = await _fetch_by_key(connection, _POSITIONS, row["position_keys"])
     holdings = await _fetch_by_key(connection, _HOLDINGS, row["holding_keys"])
     funds = await connection.fetch(_FUNDS, row["account_ids"]) if row["account_ids"] else []
-    return [
+    events = [
         *map(_order_changed, orders),
         *(PositionChanged(position=Position.model_validate(dict(each))) for each in positions),
         *(
@@ -94,6 +95,7 @@ async def _events_of(connection: Connection, row: Row) -> list[Event]:
         ),
         *(FundsChanged(funds=Funds.model_validate(dict(each))) for each in funds),
     ]
+    return [text_of(event) for event in events]
 
 
 async def _fetch_by_key(connection: Connection, query: str, keys: list[str]) -> list[Row]:

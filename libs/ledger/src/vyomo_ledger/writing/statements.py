@@ -1,40 +1,26 @@
 """The one statement that writes what a transaction decided: orders, events and fills, the portfolio where it changed, outbox.
 
 One round trip whatever the transaction holds. There are two of it: a router may not write anybody's positions or money, and
-PostgreSQL asks for the right to every table a statement names. The parameters are made by `changes`.
+PostgreSQL asks for the right to every table a statement names. The parameters are JSON documents, made by `batch`.
 """
 
+from functools import cache
 from typing import Final
 
-from vyomo_ledger.sequence import HORIZON_SQL, TRANSACTION_SQL
+from vyomo_ledger.sequence import HORIZON_SQL, MAX_EVENTS_PER_TRANSACTION, TRANSACTION_SQL
 
-
-def _unnest(first: int, types: str) -> str:
-    """`unnest($first::type[], ...)` for a space separated list of element types."""
-    return f"unnest({', '.join(f'${first + index}::{name}[]' for index, name in enumerate(types.split()))})"
-
-
-_ORDERS: Final = _unnest(
-    1,
-    "bigint text integer integer numeric numeric text text text integer numeric text text text text text text "
-    "timestamptz timestamptz text text text integer",
-)
-_FILLS: Final = _unnest(24, "bigint text text text text text text text integer numeric text timestamptz")
-_POSITIONS: Final = _unnest(
-    36,
-    "bigint text text text text text integer integer integer numeric integer numeric integer numeric numeric numeric "
-    "bigint timestamptz text integer",
-)
-_FUNDS: Final = _unnest(56, "bigint text numeric numeric numeric bigint timestamptz integer")
-_HOLDINGS: Final = _unnest(64, "bigint text text text text integer numeric numeric bigint text integer")
-
+# The places say how many orders there can be. That also tells the planner that they are few, and it looks them up by index.
 _WRITE_ORDERS: Final = f"""
 WITH input AS MATERIALIZED (
-    SELECT * FROM {_ORDERS} WITH ORDINALITY AS i (
-        account_id, order_id, expected_version, quantity, price, trigger_price, order_type, validity, state,
-        filled_quantity, average_price, broker_order_id, reason_code, reason, pending_action, pending_stage,
-        pending_parameters, send_deadline, updated_at, event_type, body, broker, partition, place
+    SELECT i.place, i.type, i.body, i.pending_stage, i.pending_parameters, i.send_deadline, o.*
+    FROM json_to_recordset($1::json) AS i (
+        place bigint, type text, body json, pending_stage text, pending_parameters jsonb, send_deadline timestamptz
+    ), json_to_record(i.body -> 'order') AS o (
+        account_id bigint, order_id text, user_id text, version integer, quantity integer, price numeric,
+        trigger_price numeric, order_type text, validity text, state text, filled_quantity integer, average_price numeric,
+        broker_order_id text, reason_code text, reason text, pending_action text, updated_at timestamptz
     )
+    WHERE i.place > 0 AND i.place < {MAX_EVENTS_PER_TRANSACTION}
 ), updated AS (
     UPDATE ledger.broker_orders o SET
         quantity = i.quantity, price = i.price, trigger_price = i.trigger_price, order_type = i.order_type,
@@ -43,40 +29,50 @@ WITH input AS MATERIALIZED (
         pending_action = i.pending_action,
         pending_stage = CASE WHEN i.pending_action IS NOT NULL THEN coalesce(i.pending_stage, o.pending_stage) END,
         pending_parameters = CASE WHEN i.pending_action IS NOT NULL
-                                  THEN coalesce(i.pending_parameters::jsonb, o.pending_parameters) END,
+                                  THEN coalesce(i.pending_parameters, o.pending_parameters) END,
         send_deadline = coalesce(i.send_deadline, o.send_deadline),
-        version = i.expected_version + 1, updated_at = i.updated_at
+        version = i.version, updated_at = i.updated_at
     FROM input i
-    WHERE o.account_id = i.account_id AND o.order_id = i.order_id AND o.version = i.expected_version
+    WHERE o.account_id = i.account_id AND o.order_id = i.order_id AND o.version = i.version - 1
     RETURNING o.order_id, o.user_id
 ), recorded AS (
     INSERT INTO ledger.order_events (order_id, version, account_id, user_id, sequence, type, body, recorded_at)
-    SELECT i.order_id, i.expected_version + 1, i.account_id, u.user_id, {TRANSACTION_SQL} | i.place, i.event_type,
-           i.body::jsonb, i.updated_at
+    SELECT i.order_id, i.version, i.account_id, u.user_id, {TRANSACTION_SQL} | i.place, i.type, i.body::jsonb, i.updated_at
     FROM input i JOIN updated u USING (order_id)
 ), filled AS (
     INSERT INTO ledger.fills (
         account_id, trade_id, order_id, user_id, exchange, symbol, product, transaction_type, quantity, price, basis, filled_at
     )
-    SELECT * FROM {_FILLS}
+    SELECT f.account_id, f.trade_id, f.order_id, i.user_id, f.exchange, f.symbol, f.product, f.transaction_type, f.quantity,
+           f.price, f.basis, f.filled_at
+    FROM input i, json_to_recordset(i.body -> 'fills') AS f (
+        account_id bigint, trade_id text, order_id text, exchange text, symbol text, product text, transaction_type text,
+        quantity integer, price numeric, basis text, filled_at timestamptz
+    )
     ON CONFLICT (account_id, trade_id) DO NOTHING
+), announced AS (
+    INSERT INTO ledger.outbox (broker, partition, order_ids, versions, position_keys, holding_keys, account_ids)
+    SELECT broker, partition, order_ids, versions, position_keys, holding_keys, account_ids
+    FROM json_to_recordset($2::json) AS i (
+        broker text, partition integer, order_ids text[], versions integer[], position_keys text[], holding_keys text[],
+        account_ids bigint[]
+    )
+    RETURNING id, broker, partition
 )
 """
 
-_WRITE_PORTFOLIO: Final = f"""
-, position_input AS MATERIALIZED (
-    SELECT * FROM {_POSITIONS} AS i (
-        account_id, user_id, broker, exchange, symbol, product, quantity, overnight_quantity, multiplier, average_price,
-        buy_quantity, buy_value, sell_quantity, sell_value, realised, last_price, version, updated_at, key, partition
-    )
-), positioned AS (
+_WRITE_PORTFOLIO: Final = """
+, positioned AS (
     INSERT INTO accounts.positions AS p (
         account_id, user_id, broker, exchange, symbol, product, quantity, overnight_quantity, multiplier, average_price,
         buy_quantity, buy_value, sell_quantity, sell_value, realised, last_price, version, updated_at
     )
-    SELECT account_id, user_id, broker, exchange, symbol, product, quantity, overnight_quantity, multiplier, average_price,
-           buy_quantity, buy_value, sell_quantity, sell_value, realised, last_price, version, updated_at
-    FROM position_input
+    SELECT i.* FROM json_to_recordset($3::json) AS i (
+        account_id bigint, user_id text, broker text, exchange text, symbol text, product text, quantity integer,
+        overnight_quantity integer, multiplier integer, average_price numeric, buy_quantity integer, buy_value numeric,
+        sell_quantity integer, sell_value numeric, realised numeric, last_price numeric, version bigint,
+        updated_at timestamptz
+    )
     ORDER BY account_id, exchange, symbol, product
     ON CONFLICT (account_id, exchange, symbol, product) DO UPDATE SET
         quantity = excluded.quantity, overnight_quantity = excluded.overnight_quantity, multiplier = excluded.multiplier,
@@ -84,24 +80,24 @@ _WRITE_PORTFOLIO: Final = f"""
         sell_quantity = excluded.sell_quantity, sell_value = excluded.sell_value, realised = excluded.realised,
         last_price = excluded.last_price, version = excluded.version, updated_at = excluded.updated_at
     WHERE p.version < excluded.version
-), funds_input AS MATERIALIZED (
-    SELECT * FROM {_FUNDS} AS i (account_id, broker, balance, used, available, version, updated_at, partition)
 ), funded AS (
     UPDATE accounts.broker_accounts a SET
         balance = i.balance, margin_used = i.used, margin_available = i.available, funds_version = i.version,
         last_synced = i.updated_at, updated_at = i.updated_at
-    FROM funds_input i
-    WHERE a.id = i.account_id AND a.funds_version < i.version
-), holding_input AS MATERIALIZED (
-    SELECT * FROM {_HOLDINGS} AS i (
-        account_id, user_id, broker, exchange, symbol, quantity, average_price, last_price, version, key, partition
+    FROM json_to_recordset($4::json) AS i (
+        account_id bigint, balance numeric, used numeric, available numeric, version bigint, updated_at timestamptz
     )
+    WHERE a.id = i.account_id AND a.funds_version < i.version
 ), held AS (
     INSERT INTO accounts.holdings AS h (
         account_id, user_id, exchange, symbol, quantity, average_price, last_price, version, updated_at
     )
-    SELECT account_id, user_id, exchange, symbol, quantity, average_price, last_price, version, now() FROM holding_input
-    ORDER BY account_id, exchange, symbol
+    SELECT h.account_id, i.user_id, h.exchange, h.symbol, h.quantity, h.average_price, h.last_price, h.version, now()
+    FROM json_to_recordset($5::json) AS i (user_id text, holding json), json_to_record(i.holding) AS h (
+        account_id bigint, exchange text, symbol text, quantity integer, average_price numeric, last_price numeric,
+        version bigint
+    )
+    ORDER BY h.account_id, h.exchange, h.symbol
     ON CONFLICT (account_id, exchange, symbol) DO UPDATE SET
         quantity = excluded.quantity, average_price = excluded.average_price, last_price = excluded.last_price,
         version = excluded.version, updated_at = excluded.updated_at
@@ -109,38 +105,18 @@ _WRITE_PORTFOLIO: Final = f"""
 )
 """
 
-_POINTERS_TO_ORDERS: Final = """
-SELECT broker, partition, order_id, expected_version + 1 AS version, NULL AS position_key, NULL AS holding_key,
-       NULL::bigint AS account_id FROM input
-"""
-_POINTERS_TO_PORTFOLIO: Final = """
-UNION ALL SELECT broker, partition, NULL, NULL, key, NULL, NULL FROM position_input
-UNION ALL SELECT broker, partition, NULL, NULL, NULL, key, NULL FROM holding_input
-UNION ALL SELECT broker, partition, NULL, NULL, NULL, NULL, account_id FROM funds_input
-"""
-
-
-def _announce(pointers: str) -> str:
-    return f"""
-, announced AS (
-    INSERT INTO ledger.outbox (broker, partition, order_ids, versions, position_keys, holding_keys, account_ids)
-    SELECT broker, partition,
-           coalesce(array_agg(order_id) FILTER (WHERE order_id IS NOT NULL), '{{}}'),
-           coalesce(array_agg(version) FILTER (WHERE order_id IS NOT NULL), '{{}}'),
-           coalesce(array_agg(position_key) FILTER (WHERE position_key IS NOT NULL), '{{}}'),
-           coalesce(array_agg(holding_key) FILTER (WHERE holding_key IS NOT NULL), '{{}}'),
-           coalesce(array_agg(account_id) FILTER (WHERE account_id IS NOT NULL), '{{}}')
-    FROM ({pointers}) AS pointers
-    GROUP BY broker, partition
-    RETURNING id, broker, partition
-)
+_ANSWER: Final = f"""
 SELECT o.id AS outbox_id, o.broker, o.partition, {TRANSACTION_SQL} AS sequence, {HORIZON_SQL} AS horizon,
        (SELECT count(*) FROM updated) AS written
 FROM announced o
 """
 
+WRITE_ORDERS: Final = _WRITE_ORDERS + _ANSWER
+FIRST_FREE_PARAMETER: Final = 6
+"""What a worker writes along numbers its parameters from here."""
 
-WRITE_ORDERS: Final = _WRITE_ORDERS + _announce(_POINTERS_TO_ORDERS)
-WRITE_ORDERS_AND_PORTFOLIO: Final = (
-    _WRITE_ORDERS + _WRITE_PORTFOLIO + _announce(_POINTERS_TO_ORDERS + _POINTERS_TO_PORTFOLIO)
-)
+
+@cache
+def write_orders_and_portfolio(along: str) -> str:
+    """`along` is empty or data-modifying CTEs of tables that are the worker's own, the first of them after a comma."""
+    return _WRITE_ORDERS + _WRITE_PORTFOLIO + along + _ANSWER

@@ -2,18 +2,21 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
-from typing import Any
+from typing import Any, Final
 
 import orjson
 
-from vyomo_contracts.orders import Fill
 from vyomo_contracts.vocabulary import Exchange, OrderState, OrderType, Product, TransactionType, Validity
-from vyomo_paper_exchange.domain.accounts import HoldingState, VenueAccount
+from vyomo_paper_exchange.domain.accounts import GroupKey, HoldingState, VenueAccount
 from vyomo_paper_exchange.domain.positions import Lot, Lots, PositionState
 from vyomo_paper_exchange.domain.queueing import QueuePlace
 from vyomo_paper_exchange.domain.working import WorkingOrder
 
 Row = Mapping[str, Any]
+
+# A look into a dictionary costs a tenth of asking the enumeration, and every position of every account in a round is read.
+_EXCHANGES: Final = {each.value: each for each in Exchange}
+_PRODUCTS: Final = {each.value: each for each in Product}
 
 
 def transposed(rows: Sequence[tuple[Any, ...]], width: int) -> list[list[Any]]:
@@ -21,21 +24,35 @@ def transposed(rows: Sequence[tuple[Any, ...]], width: int) -> list[list[Any]]:
     return [list(column) for column in zip(*rows, strict=True)] if rows else [[] for _ in range(width)]
 
 
+def document(rows: Sequence[Mapping[str, Any]]) -> str:
+    """A JSON array, as `json_to_recordset` takes it. Decimals travel as text."""
+    return orjson.dumps(rows, default=_as_text).decode() if rows else "[]"
+
+
+def _as_text(value: object) -> str:
+    if isinstance(value, Decimal):
+        return str(value)
+    raise TypeError(f"{type(value).__name__} has no place in a row")
+
+
 def account_of(row: Row) -> VenueAccount:
-    return VenueAccount(**dict(row))
-
-
-def account_row(account: VenueAccount) -> tuple[Any, ...]:
-    return (account.account_id, account.realised, account.version, account.day)
+    return VenueAccount(
+        account_id=row["account_id"],
+        user_id=row["user_id"],
+        capital=row["capital"],
+        realised=row["realised"],
+        version=row["version"],
+        day=row["day"],
+    )
 
 
 def position_of(row: Row) -> PositionState:
     return PositionState(
-        exchange=Exchange(row["exchange"]),
+        exchange=_EXCHANGES[row["exchange"]],
         symbol=row["symbol"],
-        product=Product(row["product"]),
+        product=_PRODUCTS[row["product"]],
         multiplier=row["multiplier"],
-        quantity=int(row["quantity"]),
+        quantity=row["quantity"],
         overnight_quantity=row["overnight_quantity"],
         overnight_value=row["overnight_value"],
         buy_quantity=row["buy_quantity"],
@@ -48,45 +65,27 @@ def position_of(row: Row) -> PositionState:
     )
 
 
-def position_row(account_id: int, position: PositionState) -> tuple[Any, ...]:
-    return (
-        account_id,
-        position.exchange,
-        position.symbol,
-        position.product,
-        position.multiplier,
-        position.quantity,
-        position.overnight_quantity,
-        position.overnight_value,
-        position.buy_quantity,
-        position.buy_value,
-        position.sell_quantity,
-        position.sell_value,
-        position.realised,
-        lots_text(position.lots),
-        position.version,
-    )
+def position_row(account_id: int, position: PositionState) -> dict[str, Any]:
+    return position._asdict() | {"account_id": account_id, "lots": lots_row(position.lots)}
 
 
 def holding_of(row: Row) -> HoldingState:
     return HoldingState(
-        exchange=Exchange(row["exchange"]),
+        exchange=_EXCHANGES[row["exchange"]],
         symbol=row["symbol"],
-        quantity=int(row["quantity"]),
+        quantity=row["quantity"],
         lots=lots_of(row["lots"]),
         version=row["version"],
     )
 
 
-def holding_row(account_id: int, holding: HoldingState) -> tuple[Any, ...]:
-    return (
-        account_id,
-        holding.exchange,
-        holding.symbol,
-        holding.quantity,
-        lots_text(holding.lots),
-        holding.version,
-    )
+def holding_row(account_id: int, holding: HoldingState) -> dict[str, Any]:
+    return holding._asdict() | {"account_id": account_id, "lots": lots_row(holding.lots)}
+
+
+def open_orders_of(row: Row) -> tuple[GroupKey, TransactionType, int, Decimal]:
+    group = GroupKey(_EXCHANGES[row["exchange"]], row["symbol"], _PRODUCTS[row["product"]])
+    return group, TransactionType(row["transaction_type"]), int(row["quantity"]), row["value"]
 
 
 def working_order_of(row: Row) -> WorkingOrder:
@@ -94,9 +93,9 @@ def working_order_of(row: Row) -> WorkingOrder:
         order_id=row["order_id"],
         account_id=row["account_id"],
         user_id=row["user_id"],
-        exchange=Exchange(row["exchange"]),
+        exchange=_EXCHANGES[row["exchange"]],
         symbol=row["symbol"],
-        product=Product(row["product"]),
+        product=_PRODUCTS[row["product"]],
         transaction_type=TransactionType(row["transaction_type"]),
         order_type=OrderType(row["order_type"]),
         validity=Validity(row["validity"]),
@@ -117,56 +116,22 @@ def working_order_of(row: Row) -> WorkingOrder:
     )
 
 
-def working_order_row(order: WorkingOrder) -> tuple[Any, ...]:
-    return (
-        order.order_id,
-        order.account_id,
-        order.user_id,
-        order.symbol,
-        order.exchange,
-        order.product,
-        order.transaction_type,
-        order.order_type,
-        order.validity,
-        order.quantity,
-        order.price,
-        order.trigger_price,
-        order.protection_price,
-        order.triggered_at,
-        order.filled_quantity,
-        order.filled_value,
-        order.trades,
-        order.state,
-        order.reason,
-        order.place.ahead,
-        order.place.displayed,
-        order.created_at,
-        order.updated_at,
-        order.expires_at,
-        order.average_price,
-    )
-
-
-def trade_row(fill: Fill) -> tuple[Any, ...]:
-    return (
-        fill.trade_id,
-        fill.order_id,
-        fill.account_id,
-        fill.exchange,
-        fill.symbol,
-        fill.product,
-        fill.transaction_type,
-        fill.quantity,
-        fill.price,
-        fill.basis,
-        fill.filled_at,
-    )
+def working_order_row(order: WorkingOrder) -> dict[str, Any]:
+    row = order._asdict()
+    place: QueuePlace = row.pop("place")
+    return row | {
+        "ahead": place.ahead,
+        "displayed": place.displayed,
+        "average_price": order.average_price,
+    }
 
 
 def lots_of(text: str) -> Lots:
+    if text == "[]":
+        return ()
     stored: Iterable[tuple[int, str]] = orjson.loads(text)
     return tuple(Lot(quantity, Decimal(value)) for quantity, value in stored)
 
 
-def lots_text(lots: Lots) -> str:
-    return orjson.dumps([(lot.quantity, f"{lot.value:f}") for lot in lots]).decode()
+def lots_row(lots: Lots) -> list[tuple[int, str]]:
+    return [(lot.quantity, f"{lot.value:f}") for lot in lots]

@@ -10,16 +10,17 @@ from decimal import Decimal
 from typing import Any
 
 from vyomo_contracts.orders import Fill
-from vyomo_contracts.vocabulary import Exchange, Product, TransactionType
+from vyomo_contracts.vocabulary import TransactionType
+from vyomo_ledger.writing import LedgerTransaction
 from vyomo_paper_exchange.adapters import statements
 from vyomo_paper_exchange.adapters.rows import (
     account_of,
-    account_row,
+    document,
     holding_of,
     holding_row,
+    open_orders_of,
     position_of,
     position_row,
-    trade_row,
     transposed,
     working_order_of,
     working_order_row,
@@ -53,15 +54,20 @@ class VenueStore:
         today: date,
     ) -> dict[int, AccountRows]:
         """Lock the venue's side of the accounts, opening it for new ones, and read it; `touched` are (exchange, symbol) pairs."""
-        wanted = sorted(set(account_ids))
-        accounts = await connection.fetch(statements.LOCK_ACCOUNTS, wanted)
-        if len(accounts) < len(wanted):
-            await connection.execute(statements.OPEN_ACCOUNTS, wanted, today)
-            accounts = await connection.fetch(statements.LOCK_ACCOUNTS, wanted)
+        wanted, pairs = sorted(set(account_ids)), sorted(set(touched))
+        arguments = (wanted, [pair[0] for pair in pairs], [pair[1] for pair in pairs])
+        is_opened = False
+        while True:
+            rows = await connection.fetch(statements.LOAD, *arguments)
+            accounts = [row for row in rows if row["kind"] == "account"]
+            if len(accounts) < len(wanted) and not is_opened:
+                await connection.execute(statements.OPEN_ACCOUNTS, wanted, today)
+                is_opened = True
+            elif all(row["is_current"] for row in accounts):
+                break
+            # Else somebody held an account while we waited and what was read beside it is older than the account. Now it is ours.
         loaded = {row["account_id"]: AccountRows(account_of(row)) for row in accounts}
-        pairs = sorted(set(touched))
-        exchanges, symbols = [pair[0] for pair in pairs], [pair[1] for pair in pairs]
-        for row in await connection.fetch(statements.STATE, wanted, exchanges, symbols):
+        for row in rows:
             _add(loaded[row["account_id"]], row)
         return loaded
 
@@ -74,36 +80,36 @@ class VenueStore:
     async def working_orders(self, connection: Connection) -> list[WorkingOrder]:
         return [working_order_of(row) for row in await connection.fetch(statements.WORKING_ORDERS)]
 
-    async def save(
+    def save(
         self,
-        connection: Connection,
+        transaction: LedgerTransaction,
         orders: Iterable[WorkingOrder],
         books: Iterable[AccountBook],
         fills: Iterable[Fill],
     ) -> None:
-        """Write what a round changed. The accounts were locked by `load`."""
+        """Write what a round changed, with what the transaction writes. The accounts were locked by `load`."""
         changed = list(books)
-        tables: tuple[list[tuple[Any, ...]], ...] = (
-            [working_order_row(order) for order in orders],
-            [
-                position_row(book.account.account_id, book.positions[key])
-                for book in changed
-                for key in book.changed
-            ],
-            [
-                holding_row(book.account.account_id, book.holdings[key])
-                for book in changed
-                for key in book.changed_holdings
-            ],
-            [trade_row(fill) for fill in fills],
-            [account_row(book.account) for book in changed],
+        accounts = [book.account for book in changed]
+        transaction.write_along(
+            statements.SAVE,
+            document([working_order_row(order) for order in orders]),
+            document(
+                [
+                    position_row(book.account.account_id, book.positions[key])
+                    for book in changed
+                    for key in book.changed
+                ]
+            ),
+            document(
+                [
+                    holding_row(book.account.account_id, book.holdings[key])
+                    for book in changed
+                    for key in book.changed_holdings
+                ]
+            ),
+            document([vars(fill) for fill in fills]),
+            document([account._asdict() for account in accounts]),
         )
-        columns = [
-            column
-            for rows, width in zip(tables, statements.SAVE_WIDTHS, strict=True)
-            for column in transposed(rows, width)
-        ]
-        await connection.execute(statements.SAVE, *columns)
 
     async def accounts_behind(self, connection: Connection, today: date, limit: int) -> list[int]:
         """Accounts whose positions are of an earlier day."""
@@ -129,12 +135,11 @@ class VenueStore:
 
 
 def _add(rows: AccountRows, row: Mapping[str, Any]) -> None:
-    """Sort a row of `STATE` to where it belongs."""
-    if row["kind"] == "position":
+    """Sort a row of `LOAD` to where it belongs."""
+    kind = row["kind"]
+    if kind == "position":
         rows.positions.append(position_of(row))
-    elif row["kind"] == "holding":
+    elif kind == "holding":
         rows.holdings.append(holding_of(row))
-    else:
-        group = GroupKey(Exchange(row["exchange"]), row["symbol"], Product(row["product"]))
-        side = TransactionType(row["transaction_type"])
-        rows.open_orders.append((group, side, int(row["quantity"]), row["value"]))
+    elif kind == "orders":
+        rows.open_orders.append(open_orders_of(row))

@@ -1,10 +1,10 @@
 """One account's money and things inside one transaction: what it has, what that blocks, what is left."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from vyomo_contracts.money import ZERO, to_price
 from vyomo_contracts.portfolio import Funds, Holding
@@ -19,6 +19,8 @@ from vyomo_paper_exchange.domain.margins import (
 from vyomo_paper_exchange.domain.market.market import Listing
 from vyomo_paper_exchange.domain.positions import Lots, PositionState, apply_fill
 
+_NOTHING: Final = (ZERO, ZERO)
+
 
 class GroupKey(NamedTuple):
     """Positions, orders and margins are kept per instrument and product."""
@@ -28,22 +30,20 @@ class GroupKey(NamedTuple):
     product: Product
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class VenueAccount:
+class VenueAccount(NamedTuple):
     """An account at the venue. `capital` None is unlimited: nothing is ever refused for money."""
 
     account_id: int
     user_id: str
     capital: Decimal | None
+    day: date
+    """The trading day its positions belong to."""
     realised: Decimal = ZERO
     """Profit of everything ever closed."""
     version: int = 0
-    day: date
-    """The trading day its positions belong to."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class HoldingState:
+class HoldingState(NamedTuple):
     exchange: Exchange
     symbol: str
     quantity: int
@@ -133,7 +133,7 @@ class AccountBook:
 
     def realise(self, profit: Decimal) -> None:
         if profit:
-            self.account = replace(self.account, realised=self.account.realised + profit)
+            self.account = self.account._replace(realised=self.account.realised + profit)
 
     def sellable(self, exchange: Exchange, symbol: str) -> int:
         """Delivery units that may still be sold: holdings and today's net buys, less what open sell orders want."""
@@ -156,7 +156,7 @@ class AccountBook:
     def blocked(self, key: GroupKey) -> Decimal:
         """Margin one instrument and product block now."""
         self._value_again()
-        return self._blocked.get(key, (ZERO, ZERO))[0]
+        return self._blocked.get(key, _NOTHING)[0]
 
     @property
     def used(self) -> Decimal:
@@ -176,7 +176,7 @@ class AccountBook:
 
     def funds(self, at: datetime) -> Funds:
         balance, used = self.balance, self.used
-        self.account = replace(self.account, version=self.account.version + 1)
+        self.account = self.account._replace(version=self.account.version + 1)
         return Funds(
             account_id=self.account.account_id,
             user_id=self.account.user_id,
@@ -196,24 +196,25 @@ class AccountBook:
         """Bring the sums up to date: only what changed is valued, so an order costs the same in a large account."""
         stale = self.positions.keys() | self.orders.keys() if self._stale is None else self._stale
         for key in stale:
-            margin, unrealised = self._blocked.get(key, (ZERO, ZERO))
-            now = self._valued(key)
-            self._blocked[key] = now
-            self._margins += now[0] - margin
-            self._unrealised += now[1] - unrealised
+            before, now = self._blocked.get(key, _NOTHING), self._valued(key)
+            if now != before:
+                self._blocked[key] = now
+                self._margins += now[0] - before[0]
+                self._unrealised += now[1] - before[1]
         self._stale = set()
 
     def _valued(self, key: GroupKey) -> tuple[Decimal, Decimal]:
         position = self.positions.get(key)
-        if (position is None or position.quantity == 0) and self.open_orders(key) == NO_ORDERS:
-            return ZERO, ZERO
-        return self.required(key), self._margined_profit(key)
+        is_flat = position is None or position.quantity == 0
+        if is_flat and self.orders.get(key, NO_ORDERS) == NO_ORDERS:
+            return _NOTHING
+        return self.required(key), ZERO if is_flat else self._margined_profit(key)
 
     def _margined_profit(self, key: GroupKey) -> Decimal:
-        """Unrealised profit of a position held on margin; what is paid in full can lose no more than is blocked already."""
-        position = self.positions.get(key)
+        """Unrealised profit of an open position held on margin; what is paid in full can lose no more than is blocked already."""
+        position = self.positions[key]
         mark = self.marks(key.exchange, key.symbol)
-        if position is None or position.quantity == 0 or mark is None or key.product is Product.CNC:
+        if mark is None or key.product is Product.CNC:
             return ZERO
         if mark.listing.instrument.kind is InstrumentKind.OPTION and position.quantity > 0:
             return ZERO

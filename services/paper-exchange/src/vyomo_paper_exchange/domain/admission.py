@@ -1,7 +1,6 @@
 """What an order must pass at the exchange before it may trade; each refusal says what would be right."""
 
 from collections.abc import Mapping
-from dataclasses import replace
 from decimal import Decimal
 
 from vyomo_contracts.money import ZERO
@@ -76,8 +75,7 @@ def changed(
         return Refusal(
             ReasonCode.ORDER_TYPE_NOT_ALLOWED, "an order that has traded in part cannot become a stop order"
         )
-    return replace(
-        known,
+    return known._replace(
         order_type=wanted.order_type,
         validity=wanted.validity,
         quantity=wanted.quantity,
@@ -96,7 +94,7 @@ def protection_of(order: Order, listing: Listing, view: MarketView) -> Decimal |
         reference = order.trigger_price
     else:
         return None
-    return protection_price(listing.instrument, order.transaction_type, reference, view.day)
+    return protection_price(listing, order.transaction_type, reference, view.day)
 
 
 def check_trigger(working: WorkingOrder, view: MarketView, listing: Listing) -> Refusal | None:

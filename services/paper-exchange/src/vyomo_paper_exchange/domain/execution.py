@@ -5,8 +5,8 @@ committed, so a failed one leaves no trace.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
-from typing import Final
+from dataclasses import dataclass, field
+from typing import Final, NamedTuple
 
 from vyomo_contracts.lifecycle import OrderUpdate
 from vyomo_contracts.orders import Fill, Order, OrderModification
@@ -26,8 +26,7 @@ from vyomo_paper_exchange.domain.working import WorkingOrder, received
 _LOSES_PLACE: Final = frozenset({"price", "trigger_price", "order_type"})
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
+class Outcome(NamedTuple):
     """What the round decided about one order, as the record takes it."""
 
     order: Order
@@ -100,7 +99,7 @@ class Round:
         """The last price reached a stop: from now on it is a limit order, also if the price goes back."""
         self._release(known)
         self._trade(
-            order, replace(known, triggered_at=self.view.at, updated_at=self.view.at), self._listing(known)
+            order, known._replace(triggered_at=self.view.at, updated_at=self.view.at), self._listing(known)
         )
 
     def fill_waiting(
@@ -110,7 +109,7 @@ class Round:
         listing = self._listing(known)
         self._release(known)
         fills = self._book(known, (execution,), listing)
-        self._settle(order, replace(known, place=place), fills, listing)
+        self._settle(order, known._replace(place=place), fills, listing)
 
     def expire(self, order: Order, known: WorkingOrder) -> None:
         self._release(known)
@@ -189,8 +188,7 @@ class Round:
             state = OrderState.PARTIALLY_FILLED if filled else OrderState.OPEN
             if arrived is not None:
                 place = joined(arrived, working.transaction_type, working.limit)
-        after = replace(
-            working,
+        after = working._replace(
             state=state,
             filled_quantity=filled,
             filled_value=working.filled_value + sum(fill.quantity * fill.price for fill in fills),

@@ -1,10 +1,10 @@
 """Margin by dated percentages (market.md §5, tier 3): what a position and the orders around it block."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from vyomo_contracts.money import ZERO
 from vyomo_contracts.vocabulary import Exchange, InstrumentKind, Product, TransactionType
@@ -15,8 +15,7 @@ from vyomo_paper_exchange.domain.tables import Row, in_force
 ExposureKind = Literal["EQUITY", "INDEX", "INDEX_DERIVATIVE", "STOCK_DERIVATIVE", "COMMODITY_DERIVATIVE"]
 
 
-@dataclass(frozen=True, slots=True)
-class OpenOrders:
+class OpenOrders(NamedTuple):
     """What working orders of one instrument and product could still trade, per side; values include the multiplier."""
 
     buy_quantity: int = 0
@@ -26,8 +25,8 @@ class OpenOrders:
 
     def plus(self, side: TransactionType, quantity: int, value: Decimal) -> "OpenOrders":
         if side is TransactionType.BUY:
-            return replace(self, buy_quantity=self.buy_quantity + quantity, buy_value=self.buy_value + value)
-        return replace(self, sell_quantity=self.sell_quantity + quantity, sell_value=self.sell_value + value)
+            return self._replace(buy_quantity=self.buy_quantity + quantity, buy_value=self.buy_value + value)
+        return self._replace(sell_quantity=self.sell_quantity + quantity, sell_value=self.sell_value + value)
 
     def quantity(self, side: TransactionType) -> int:
         return self.buy_quantity if side is TransactionType.BUY else self.sell_quantity

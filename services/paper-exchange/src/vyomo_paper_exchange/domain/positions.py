@@ -1,6 +1,5 @@
 """Positions by Kite's conventions, with first-in-first-out lots for what is realised (market.md §8)."""
 
-from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
 from typing import Final, NamedTuple
@@ -24,8 +23,7 @@ class Lot(NamedTuple):
 Lots = tuple[Lot, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PositionState:
+class PositionState(NamedTuple):
     """One instrument and product of one account since its day began."""
 
     exchange: Exchange
@@ -89,7 +87,6 @@ def apply_fill(
     if opened:
         lots = add_lot(lots, Lot(side.sign * opened, value - closed_value))
     is_buy = side is TransactionType.BUY
-    # Spelled out: `dataclasses.replace` costs three times as much, and this runs for every trade.
     return PositionState(
         exchange=position.exchange,
         symbol=position.symbol,
@@ -143,8 +140,7 @@ def carried_over(position: PositionState) -> PositionState | None:
         return None
     is_long = position.quantity > 0
     cost = position.open_value
-    return replace(
-        position,
+    return position._replace(
         overnight_quantity=position.quantity,
         overnight_value=cost if is_long else -cost,
         buy_quantity=position.quantity if is_long else 0,

@@ -4,25 +4,24 @@ from datetime import date
 from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 from functools import lru_cache
 
-from vyomo_contracts.instruments import Instrument
 from vyomo_contracts.vocabulary import InstrumentKind, TransactionType
+from vyomo_paper_exchange.domain.market.market import Listing
 from vyomo_paper_exchange.domain.tables import in_force, optional_decimal, rows_of
 
 
-def protection_price(instrument: Instrument, side: TransactionType, reference: Decimal, on: date) -> Decimal:
+def protection_price(listing: Listing, side: TransactionType, reference: Decimal, on: date) -> Decimal:
     """`reference` (last price, or the trigger of an SL-M) moved by the automatic percentage, on tick, inside the band.
 
     Rounded away from the market: on a cheap contract the percentage is less than one tick.
     """
+    instrument = listing.instrument
     percent = _percent("option" if instrument.kind is InstrumentKind.OPTION else "linear", reference, on)
     tick = instrument.tick_size
     if side is TransactionType.BUY:
         ticks = (reference * (100 + percent) / 100 / tick).to_integral_value(ROUND_CEILING)
-        upper = instrument.upper_band
-        return ticks * tick if upper is None else min(ticks * tick, upper // tick * tick)
+        return ticks * tick if listing.highest is None else min(ticks * tick, listing.highest)
     ticks = (reference * (100 - percent) / 100 / tick).to_integral_value(ROUND_FLOOR)
-    lower = instrument.lower_band or tick
-    return max(ticks * tick, -(-lower // tick) * tick, tick)
+    return max(ticks * tick, listing.lowest)
 
 
 def _percent(group: str, reference: Decimal, on: date) -> Decimal:

@@ -29,6 +29,7 @@ class QueuePlace:
 
 
 FRONT = QueuePlace(ahead=0)
+UNPLACED = QueuePlace()
 
 
 @dataclass(frozen=True, slots=True)

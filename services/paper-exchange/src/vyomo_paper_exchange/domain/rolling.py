@@ -1,7 +1,6 @@
 """The end of a trading day: deliveries become holdings, expired contracts settle in cash, the rest is carried (market.md §7, §8)."""
 
 from collections.abc import Callable
-from dataclasses import replace
 from datetime import date
 from decimal import Decimal
 
@@ -27,7 +26,7 @@ def roll_day(book: AccountBook, today: date, settlement_price: SettlementPrice) 
         rolled = None if key.product is Product.CNC or final is not None else carried_over(position)
         book.positions[key] = rolled or _cleared(position)
         book.changed.add(key)
-    book.account = replace(book.account, day=today)
+    book.account = book.account._replace(day=today)
 
 
 def final_price(listing: Listing, market: SeededMarket) -> Decimal:
@@ -58,15 +57,14 @@ def _deliver(book: AccountBook, key: GroupKey, position: PositionState) -> None:
         lots, _, cost = take_lots(held.lots, position.quantity)
         book.realise(position.open_value - cost)
     quantity = sum(lot.quantity for lot in lots)
-    book.holdings[place] = replace(held, quantity=quantity, lots=lots, version=held.version + 1)
+    book.holdings[place] = held._replace(quantity=quantity, lots=lots, version=held.version + 1)
     book.changed_holdings.add(place)
 
 
 def _cleared(position: PositionState) -> PositionState:
     """Nothing open and nothing traded yet today; the row stays, so that its version goes on."""
     no_lots: tuple[Lot, ...] = ()
-    return replace(
-        position,
+    return position._replace(
         quantity=0,
         overnight_quantity=0,
         overnight_value=ZERO,

@@ -1,6 +1,7 @@
 """Indian market time. Everything is aware UTC inside; IST is only where a day begins and what a rule's clock says."""
 
 from datetime import UTC, date, datetime, time, timedelta, timezone
+from functools import lru_cache
 from typing import Final
 
 IST: Final = timezone(timedelta(hours=5, minutes=30), "IST")
@@ -19,7 +20,9 @@ def ist(day: date, clock: time) -> datetime:
     return datetime.combine(day, clock, tzinfo=IST).astimezone(UTC)
 
 
+@lru_cache(maxsize=16)
 def day_start(day: date) -> datetime:
+    """Midnight in India. Remembered: every look at the market asks for today's."""
     return ist(day, time(0))
 
 

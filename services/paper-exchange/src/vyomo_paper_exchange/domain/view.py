@@ -22,37 +22,49 @@ class MarketView:
         self._market = market
         self._sessions = sessions
         self._listings = listings
+        # One instant has one answer to each question, and the orders of a round ask the same ones.
+        self._found: dict[tuple[Exchange, str], Listing | None] = {}
+        self._snapshots: dict[str, Snapshot] = {}
         self._marks: dict[str, Mark] = {}
+        self._phases: dict[Exchange, MarketPhase] = {}
         self._priced: dict[Exchange, tuple[datetime, datetime]] = {}
         self.at = at
         self.day: date = trading_day(at)
 
     def listing(self, exchange: Exchange, symbol: str) -> Listing | None:
-        return self._listings.get(instrument_key(exchange, symbol))
+        place = (exchange, symbol)
+        if place not in self._found:
+            self._found[place] = self._listings.get(instrument_key(exchange, symbol))
+        return self._found[place]
 
     def listing_of(self, key: str) -> Listing | None:
         """The listing of an `EXCHANGE:SYMBOL` key."""
         return self._listings.get(key)
 
     def phase(self, exchange: Exchange) -> MarketPhase:
-        return self._sessions.phase(exchange, self.at)
+        if exchange not in self._phases:
+            self._phases[exchange] = self._sessions.phase(exchange, self.at)
+        return self._phases[exchange]
 
     def snapshot(self, listing: Listing) -> Snapshot:
-        opened_at, priced_at = self._priced_at(listing.instrument.exchange)
-        return self._market.snapshot(listing, priced_at, opened_at)
+        snapshot = self._snapshots.get(listing.key)
+        if snapshot is None:
+            opened_at, priced_at = self._priced_at(listing.instrument.exchange)
+            snapshot = self._market.snapshot(listing, priced_at, opened_at)
+            self._snapshots[listing.key] = snapshot
+        return snapshot
 
     def quote(self, listing: Listing) -> Quote:
         opened_at, priced_at = self._priced_at(listing.instrument.exchange)
         return self._market.quote(listing, priced_at, opened_at)
 
     def mark(self, exchange: Exchange, symbol: str) -> Mark | None:
-        key = instrument_key(exchange, symbol)
-        mark = self._marks.get(key)
+        listing = self.listing(exchange, symbol)
+        if listing is None:
+            return None
+        mark = self._marks.get(listing.key)
         if mark is None:
-            listing = self._listings.get(key)
-            if listing is None:
-                return None
-            mark = self._marks[key] = self._valued(listing)
+            mark = self._marks[listing.key] = self._valued(listing)
         return mark
 
     def _priced_at(self, exchange: Exchange) -> tuple[datetime, datetime]:

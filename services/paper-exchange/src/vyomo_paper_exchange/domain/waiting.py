@@ -1,7 +1,7 @@
 """What a new snapshot does to the resting orders of one instrument, before anything is written."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from vyomo_paper_exchange.domain.market.book import Snapshot
 from vyomo_paper_exchange.domain.market.market import Listing
@@ -54,7 +54,7 @@ def look(
         waited = wait(Waiting(side, known.remaining, known.limit, known.place), snapshot, traded, taken)
         if waited.execution is None:
             if waited.place != known.place:
-                yield Moved(replace(known, place=waited.place))
+                yield Moved(known._replace(place=waited.place))
             continue
         traded -= waited.execution.quantity - waited.from_depth
         _consume(consumption, known, waited, listing, snapshot)

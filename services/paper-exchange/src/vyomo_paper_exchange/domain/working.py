@@ -2,10 +2,11 @@
 
 from bisect import bisect_left, insort
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 from heapq import heappop, heappush
+from typing import NamedTuple
 
 from vyomo_contracts.identifiers import instrument_key
 from vyomo_contracts.money import ZERO, to_price
@@ -14,11 +15,10 @@ from vyomo_contracts.vocabulary import Exchange, OrderState, OrderType, Product,
 from vyomo_paper_exchange.domain.accounts import GroupKey
 from vyomo_paper_exchange.domain.market.book import Snapshot
 from vyomo_paper_exchange.domain.matching import own_levels
-from vyomo_paper_exchange.domain.queueing import QueuePlace
+from vyomo_paper_exchange.domain.queueing import UNPLACED, QueuePlace
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class WorkingOrder:
+class WorkingOrder(NamedTuple):
     """The exchange-side row of an order. Immutable: a change that is rolled back leaves no trace."""
 
     order_id: str
@@ -33,6 +33,9 @@ class WorkingOrder:
     quantity: int
     price: Decimal
     trigger_price: Decimal | None
+    created_at: datetime
+    updated_at: datetime
+    expires_at: datetime
     protection_price: Decimal | None = None
     """The limit a MARKET or SL-M order works with; None for orders with a price of their own."""
     triggered_at: datetime | None = None
@@ -40,11 +43,8 @@ class WorkingOrder:
     filled_quantity: int = 0
     filled_value: Decimal = ZERO
     trades: int = 0
-    place: QueuePlace = field(default_factory=QueuePlace)
+    place: QueuePlace = UNPLACED
     reason: str | None = None
-    created_at: datetime
-    updated_at: datetime
-    expires_at: datetime
 
     @property
     def key(self) -> str:
@@ -75,7 +75,7 @@ class WorkingOrder:
         return to_price(self.filled_value / self.filled_quantity) if self.filled_quantity else ZERO
 
     def in_state(self, state: OrderState, at: datetime, reason: str | None = None) -> "WorkingOrder":
-        return replace(self, state=state, updated_at=at, reason=reason)
+        return self._replace(state=state, updated_at=at, reason=reason)
 
 
 def received(

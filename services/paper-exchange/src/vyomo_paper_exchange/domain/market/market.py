@@ -3,6 +3,7 @@
 from collections import OrderedDict
 from dataclasses import dataclass, field
 from datetime import datetime
+from decimal import Decimal
 from typing import Final
 
 from vyomo_contracts.instruments import Instrument, Quote
@@ -22,10 +23,18 @@ class Listing:
     instrument: Instrument
     root: Instrument
     key: str = field(init=False)
+    lowest: Decimal = field(init=False)
+    """The lowest price on tick inside the day's band; one tick where there is no band."""
+    highest: Decimal | None = field(init=False)
 
     def __post_init__(self) -> None:
-        # Spelled once: every look at the market asks for it.
-        object.__setattr__(self, "key", self.instrument.key)
+        # Worked out once: every look at the market asks for the key, every market order for the band.
+        instrument = self.instrument
+        tick, upper = instrument.tick_size, instrument.upper_band
+        lowest = max(-(-(instrument.lower_band or tick) // tick) * tick, tick)
+        object.__setattr__(self, "key", instrument.key)
+        object.__setattr__(self, "lowest", lowest)
+        object.__setattr__(self, "highest", None if upper is None else upper // tick * tick)
 
 
 class _Traded:
