@@ -1,3 +1,4 @@
+import asyncio
 import os
 import signal
 import socket
@@ -6,6 +7,7 @@ from pathlib import Path
 
 import nats
 import pytest
+from nats.aio.msg import Msg
 from nats.js.api import StreamConfig
 
 from vyomo_service_kit.embedded import AlreadyRunningError, EmbeddedNats
@@ -54,8 +56,40 @@ def test_client_without_the_password_is_refused(tmp_path: Path) -> None:
             answer = b"".join(iter(lambda: stranger.recv(4096), b""))
 
         assert b"Authorization Violation" in answer
-        for name in ("password", "nats.conf"):
+        for name in ("password", "subscriber-password", "nats.conf"):
             assert stat.S_IMODE((tmp_path / name).stat().st_mode) == 0o600
+
+
+async def test_subscriber_hears_events_and_can_do_nothing_else(nats_server: EmbeddedNats) -> None:
+    refused: list[str] = []
+    heard: asyncio.Queue[bytes] = asyncio.Queue()
+
+    async def on_error(error: Exception) -> None:
+        refused.append(str(error))
+
+    async def on_message(message: Msg) -> None:
+        await heard.put(message.data)
+
+    services = await nats.connect(nats_server.url)
+    commands = await services.subscribe("vyomo.v1.cmd.>")
+    subscriber = await nats.connect(nats_server.events_url, error_cb=on_error)
+    await subscriber.subscribe("vyomo.v1.evt.>", cb=on_message)
+    for subject in ("vyomo.v1.cmd.>", "_INBOX.>", "$JS.API.>", ">"):
+        await subscriber.subscribe(subject, cb=on_message)
+    for subject in ("vyomo.v1.cmd.order.place", "vyomo.v1.evt.paper.0", "$JS.API.STREAM.NAMES"):
+        await subscriber.publish(subject, b"forged")
+    await subscriber.flush()
+
+    for subject in ("vyomo.v1.cmd.order.place", "_INBOX.anybody.1", "vyomo.v1.evt.paper.0"):
+        await services.publish(subject, subject.encode())
+
+    assert await asyncio.wait_for(heard.get(), 5) == b"vyomo.v1.evt.paper.0"
+    assert heard.empty()
+    assert (await commands.next_msg(5)).data == b"vyomo.v1.cmd.order.place"
+    assert [text.lower().count("permissions violation for publish") for text in refused].count(1) == 3
+    assert [text.lower().count("permissions violation for subscription") for text in refused].count(1) == 4
+    await subscriber.close()
+    await services.close()
 
 
 def test_taken_port_is_replaced(tmp_path: Path) -> None:

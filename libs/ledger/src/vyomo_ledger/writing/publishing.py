@@ -4,7 +4,7 @@ Losing any of it is harmless: the row stays and the relay publishes it again. Co
 """
 
 import asyncio
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Iterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
@@ -22,6 +22,8 @@ from vyomo_service_kit.runtime import cancel_and_wait, repeat
 log = structlog.get_logger()
 
 MOST_IN_FLIGHT = 256
+LARGEST_MESSAGE = 512 * 1024
+"""Characters of events in one message; the server's limit is 1 MiB, and symbols are not all ASCII."""
 _CLEAR_SECONDS = 0.25
 
 _CLEAR = "DELETE FROM ledger.outbox WHERE id = ANY($1::bigint[])"
@@ -79,26 +81,31 @@ class EventPublisher:
             self._in_flight.add(task)
             task.add_done_callback(self._in_flight.discard)
 
-    async def store(self, publication: Publication) -> None:
-        """Publish one and wait until the bus has stored it.
+    async def store(self, publication: Publication, *, again: bool = False) -> None:
+        """Publish one and wait until the bus has stored it, in as many messages as its size needs.
+
+        With `again` the messages have ids of their own: a repeat may be cut differently, and an id the bus knows is dropped.
 
         Raises:
-            BusUnavailableError: not stored as far as we know.
+            BusUnavailableError: not all stored as far as we know.
         """
-        message_id = f"outbox-{publication.outbox_id}"
-        envelope = BrokerEvents(
-            id=message_id,
-            type=BrokerEvents.TYPE,
-            time=self._clock.now(),
-            correlation_id=self._identifiers.message_id(),
-            source=self._source,
-            items=(),
-        )
-        await self._bus.store(
-            subjects.events(publication.broker, publication.partition),
-            _filled(envelope, publication.events),
-            message_id=message_id,
-        )
+        for number, events in enumerate(_cut(publication.events)):
+            message_id = f"outbox-{publication.outbox_id}-{number}"
+            if again:
+                message_id += f"-{self._identifiers.message_id()}"
+            envelope = BrokerEvents(
+                id=message_id,
+                type=BrokerEvents.TYPE,
+                time=self._clock.now(),
+                correlation_id=self._identifiers.message_id(),
+                source=self._source,
+                items=(),
+            )
+            await self._bus.store(
+                subjects.events(publication.broker, publication.partition),
+                with_items(envelope, events),
+                message_id=message_id,
+            )
 
     async def _publish(self, publication: Publication) -> None:
         try:
@@ -124,7 +131,20 @@ class EventPublisher:
             raise
 
 
-def _filled(envelope: BrokerEvents, events: Sequence[str]) -> bytes:
+def _cut(events: Sequence[str]) -> Iterator[list[str]]:
+    """The events in pieces below what one message may hold."""
+    piece: list[str] = []
+    size = 0
+    for event in events:
+        if piece and size + len(event) > LARGEST_MESSAGE:
+            yield piece
+            piece, size = [], 0
+        piece.append(event)
+        size += len(event) + 1
+    yield piece
+
+
+def with_items(envelope: BrokerEvents, events: Sequence[str]) -> bytes:
     """The envelope with these items. They were encoded for the record: validating and encoding them again would double their cost."""
     head, _, tail = text_of(envelope).rpartition("[]")
     return f"{head}[{','.join(events)}]{tail}".encode()

@@ -24,6 +24,7 @@ log = structlog.get_logger()
 LEFT_BEHIND_AFTER: Final = timedelta(seconds=2)
 """A committer publishes within milliseconds; a row this old was left behind."""
 MOST_ROWS: Final = 200
+MOST_FAILURES: Final = 3
 
 _FILLS = TypeAdapter(tuple[Fill, ...])
 
@@ -62,17 +63,20 @@ class Relay:
         """Publish what was left behind; the number of rows that are on the bus now."""
         if not await self._lease.hold():
             return 0
-        published = 0
+        published = failed = 0
         async with self._database.connection() as connection:
             for row in await connection.fetch(_LEFT_BEHIND, LEFT_BEHIND_AFTER, MOST_ROWS):
                 events = await _events_of(connection, row)
+                publication = Publication(row["id"], row["broker"], row["partition"], events)
                 try:
-                    await self._publisher.store(
-                        Publication(row["id"], row["broker"], row["partition"], events)
-                    )
+                    await self._publisher.store(publication, again=True)
                 except BusUnavailableError as error:
-                    log.warning("relay.bus_unavailable", why=str(error))
-                    break
+                    # One row that cannot go must not keep the others back; a bus that is away takes none of them.
+                    log.warning("relay.not_published", outbox_id=row["id"], why=str(error))
+                    failed += 1
+                    if failed >= MOST_FAILURES:
+                        break
+                    continue
                 # Only after the acknowledgement: a crash in between publishes twice, never not at all.
                 await connection.execute(_DELETE, row["id"])
                 published += 1

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, ClassVar, cast
 from urllib.parse import quote
 
+from vyomo_contracts.subjects import ALL_EVENTS
 from vyomo_service_kit.embedded.errors import BinaryNotFoundError
 from vyomo_service_kit.embedded.folders import private_folder
 from vyomo_service_kit.embedded.ports import LOOPBACK, choose_port
@@ -22,6 +23,7 @@ from vyomo_service_kit.embedded.server import EmbeddedServer
 
 NATS_BINARY_VARIABLE = "VYOMO_NATS_SERVER"
 _USER = "vyomo"
+_SUBSCRIBER = "subscriber"
 _GIBIBYTE = 1024**3
 _MAX_FILE_STORE_BYTES = 2 * _GIBIBYTE
 _MAX_MEMORY_STORE_BYTES = 256 * 1024**2
@@ -53,11 +55,17 @@ class EmbeddedNats(EmbeddedServer):
         self.monitor_port = preferred_monitor_port
         self._durable = durable
         self._password = ""
+        self._subscriber_password = ""
         self._binary = Path()
 
     @property
     def url(self) -> str:
-        return f"nats://{_USER}:{quote(self._password, safe='')}@{LOOPBACK}:{self.port}"
+        return self._url(_USER, self._password)
+
+    @property
+    def events_url(self) -> str:
+        """For programs that only listen: this user hears events, sends nothing and hears nothing else."""
+        return self._url(_SUBSCRIBER, self._subscriber_password)
 
     @property
     def monitor_url(self) -> str:
@@ -73,7 +81,8 @@ class EmbeddedNats(EmbeddedServer):
 
     def _prepare_data(self) -> None:
         self._binary = find_nats_server()
-        self._password = self._load_password()
+        self._password = self._load_password("password")
+        self._subscriber_password = self._load_password("subscriber-password")
         private_folder(self.directory / "jetstream")
         self._choose_ports()
 
@@ -82,8 +91,11 @@ class EmbeddedNats(EmbeddedServer):
         self.monitor_port = choose_port(self.monitor_port, avoid={self.port})
         write_private_file(self.directory / "nats.conf", self._configuration())
 
-    def _load_password(self) -> str:
-        path = self.directory / "password"
+    def _url(self, user: str, password: str) -> str:
+        return f"nats://{user}:{quote(password, safe='')}@{LOOPBACK}:{self.port}"
+
+    def _load_password(self, name: str) -> str:
+        path = self.directory / name
         try:
             return path.read_text(encoding="ascii").strip()
         except FileNotFoundError:
@@ -102,7 +114,12 @@ class EmbeddedNats(EmbeddedServer):
                 'server_name: "vyomo-local"',
                 f'listen: "{LOOPBACK}:{self.port}"',
                 f'http: "{LOOPBACK}:{self.monitor_port}"',
-                f'authorization {{ user: "{_USER}", password: "{self._password}" }}',
+                "authorization { users: [",
+                f'  {{ user: "{_USER}", password: "{self._password}" }}',
+                # No inbox either: without publishing there are no answers of its own, and others' are in `_INBOX.>`.
+                f'  {{ user: "{_SUBSCRIBER}", password: "{self._subscriber_password}", permissions: {{',
+                f'    publish: {{ deny: ">" }}, subscribe: {{ allow: "{ALL_EVENTS}" }} }} }}',
+                "] }",
                 "jetstream {",
                 f"  store_dir: {store}",
                 f"  sync_interval: {interval}",

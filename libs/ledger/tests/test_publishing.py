@@ -1,0 +1,76 @@
+from vyomo_contracts.events import OrderChanged
+from vyomo_ledger.testing import RecordWorld
+from vyomo_ledger.writing.leases import Lease
+from vyomo_ledger.writing.publishing import LARGEST_MESSAGE, Publication
+from vyomo_ledger.writing.relay import Relay
+from vyomo_service_kit.testing import eventually
+
+
+async def left_behind(world: RecordWorld, orders: int) -> None:
+    """Orders whose committer died between commit and publishing."""
+    world.publisher.publish = lambda _: None  # type: ignore[method-assign]
+    await world.ledger.accept([world.new(world.order(tag="x" * 40)) for _ in range(orders)])
+    async with world.database.connection() as connection:
+        await connection.execute("UPDATE ledger.outbox SET created_at = created_at - interval '1 minute'")
+
+
+def relay_of(world: RecordWorld) -> Relay:
+    return Relay(world.database, world.publisher, Lease(world.database, name="relay", holder="test"))
+
+
+async def test_relay_publishes_what_a_dead_committer_left(world: RecordWorld) -> None:
+    await left_behind(world, 3)
+
+    published = await relay_of(world).run_once()
+
+    assert published == 1
+    await eventually(lambda: len(world.heard) == 1)
+    assert len(world.heard[0].items) == 3
+    assert await world.rows("SELECT 1 FROM ledger.outbox") == []
+
+
+async def test_commit_too_large_for_one_message_goes_in_several(world: RecordWorld) -> None:
+    await left_behind(world, 2500)
+
+    published = await relay_of(world).run_once()
+
+    assert published == 1
+    await eventually(lambda: sum(len(envelope.items) for envelope in world.heard) == 2500)
+    assert len(world.heard) > 1
+    orders = {
+        item.order.order_id
+        for envelope in world.heard
+        for item in envelope.items
+        if isinstance(item, OrderChanged)
+    }
+    assert len(orders) == 2500
+
+
+async def test_row_that_cannot_go_does_not_keep_the_others_back(world: RecordWorld) -> None:
+    await left_behind(world, 1)
+    hopeless = Publication(0, "paper", 0, ["x" * (3 * LARGEST_MESSAGE)])
+    real_store = world.publisher.store
+
+    async def store(publication: Publication, *, again: bool = False) -> None:
+        first = publication.outbox_id == min(ids)
+        await real_store(hopeless if first else publication, again=again)
+
+    await world.ledger.accept([world.new()])
+    async with world.database.connection() as connection:
+        await connection.execute("UPDATE ledger.outbox SET created_at = created_at - interval '1 minute'")
+    ids = [row["id"] for row in await world.rows("SELECT id FROM ledger.outbox")]
+    world.publisher.store = store  # type: ignore[method-assign]
+
+    published = await relay_of(world).run_once()
+
+    assert len(ids) == 2
+    assert published == 1
+    assert [row["id"] for row in await world.rows("SELECT id FROM ledger.outbox")] == [min(ids)]
+
+
+async def test_second_relay_waits_while_the_first_holds_the_lease(world: RecordWorld) -> None:
+    await left_behind(world, 1)
+    assert await Lease(world.database, name="relay", holder="another").hold()
+
+    assert await relay_of(world).run_once() == 0
+    assert len(await world.rows("SELECT 1 FROM ledger.outbox")) == 1
