@@ -130,6 +130,17 @@ async def test_key_used_for_another_order_is_refused_with_that_orders_id(caller:
     assert reply.problem.detail == {"orderId": order.order_id}
 
 
+async def test_used_key_stands_for_its_order_though_that_could_not_be_placed_any_more(caller: Caller) -> None:
+    order = await caller.placed(key="k", body="a")
+
+    # The same request as far as its hash tells; meanwhile the rules would refuse it.
+    same = await caller.place(key="k", body="a", symbol="GONE")
+    other = await caller.place(key="k", body="b", symbol="GONE")
+
+    assert (same.order, same.replayed, code_of(same)) == (order, True, None)
+    assert code_of(other) is ReasonCode.IDEMPOTENCY_KEY_REUSED
+
+
 async def test_foreign_account_looks_like_no_account(caller: Caller) -> None:
     foreign = await caller.place(account=caller.world.foreign_account)
     unknown = await caller.place(account=999_999)

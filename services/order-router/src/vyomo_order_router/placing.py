@@ -20,6 +20,7 @@ from vyomo_ledger.writing import (
     Accepted,
     AccountClosed,
     AccountMissing,
+    KeyUse,
     Ledger,
     NewOrder,
     Replayed,
@@ -101,11 +102,30 @@ class OrderPlacing:
             replies.append(None)
             problem = decision.problem if isinstance(decision, Denied) else None
             accepting.append((place, self._new_order(command, owners[command.account_id], problem), problem))
+        await self._answer_replays(commands, owners, replies)
         answers = await self._accept([new for _, new, _ in accepting])
         for (place, new, problem), answer in zip(accepting, answers, strict=True):
             replies[place] = _reply(answer, new, problem)
         await self._ring(answers)
         return [reply for reply in replies if reply is not None]
+
+    async def _answer_replays(
+        self, commands: Sequence[PlaceOrder], owners: dict[int, Owner], replies: list[OrderReply | None]
+    ) -> None:
+        """A key that was used stands for its order for ever, also when that order could not be placed today any more."""
+        refused = [
+            (place, KeyUse(command.account_id, owner.user_id, command.idempotency_key, command.body_hash))
+            for place, (command, reply) in enumerate(zip(commands, replies, strict=True))
+            if reply is not None
+            and (owner := owners.get(command.account_id)) is not None
+            and owner.user_id == command.principal.user_id
+        ]
+        if not refused:
+            return
+        known = await self._ledger.replays([use for _, use in refused])
+        for (place, _), replay in zip(refused, known, strict=True):
+            if replay is not None:
+                replies[place] = _replayed(replay)
 
     def _decide(
         self,
@@ -192,17 +212,8 @@ def _reply(answer: Acceptance | Problem, new: NewOrder, denial: Problem | None) 
             return OrderReply(problem=answer)
         case Accepted(order=order):
             return OrderReply(order=order, problem=denial)
-        case Replayed(order=order, same_request=True):
-            return OrderReply(order=order, problem=_denial_of(order), replayed=True)
-        case Replayed(order=order):
-            return OrderReply(
-                problem=Problem(
-                    code=ReasonCode.IDEMPOTENCY_KEY_REUSED,
-                    field="Idempotency-Key",
-                    message=f"this key was used for another order ({order.order_id}); use a new key for a new order",
-                    detail={"orderId": order.order_id},
-                )
-            )
+        case Replayed():
+            return _replayed(answer)
         case AccountMissing():
             return OrderReply(problem=account_missing(new.order.account_id))
         case AccountClosed():
@@ -215,6 +226,20 @@ def _reply(answer: Acceptance | Problem, new: NewOrder, denial: Problem | None) 
             )
         case _:
             assert_never(answer)
+
+
+def _replayed(replay: Replayed) -> OrderReply:
+    order = replay.order
+    if replay.same_request:
+        return OrderReply(order=order, problem=_denial_of(order), replayed=True)
+    return OrderReply(
+        problem=Problem(
+            code=ReasonCode.IDEMPOTENCY_KEY_REUSED,
+            field="Idempotency-Key",
+            message=f"this key was used for another order ({order.order_id}); use a new key for a new order",
+            detail={"orderId": order.order_id},
+        )
+    )
 
 
 def _denial_of(order: Order) -> Problem | None:

@@ -5,6 +5,7 @@ from vyomo_ledger.writing.accept import (
     Accepted,
     AccountClosed,
     AccountMissing,
+    KeyUse,
     NewOrder,
     Replayed,
 )
@@ -27,6 +28,7 @@ __all__ = [
     "AccountMissing",
     "Claimed",
     "EventPublisher",
+    "KeyUse",
     "Ledger",
     "LedgerTransaction",
     "LostRaceError",

@@ -26,6 +26,20 @@ class NewOrder:
     idempotency_key: str
     body_hash: str
 
+    @property
+    def key_use(self) -> "KeyUse":
+        return KeyUse(self.order.account_id, self.order.user_id, self.idempotency_key, self.body_hash)
+
+
+@dataclass(frozen=True, slots=True)
+class KeyUse:
+    """An idempotency key as it is used now."""
+
+    account_id: int
+    user_id: str
+    idempotency_key: str
+    body_hash: str
+
 
 @dataclass(frozen=True, slots=True)
 class Accepted:
@@ -138,7 +152,7 @@ async def accept_orders(
     missing = [index for index, answer in enumerate(answers) if answer is None]
     if missing:
         for index, answer in zip(
-            missing, await _look_up(connection, [orders[i] for i in missing]), strict=True
+            missing, await look_up(connection, [orders[i].key_use for i in missing]), strict=True
         ):
             answers[index] = answer
     return [answer for answer in answers if answer is not None], list(publications.values())
@@ -148,21 +162,24 @@ def _place(row: Row) -> int:
     return row["place"]
 
 
-async def _look_up(connection: Connection, orders: Sequence[NewOrder]) -> list[Acceptance]:
+async def look_up(
+    connection: Connection, uses: Sequence[KeyUse]
+) -> list[Replayed | AccountMissing | AccountClosed]:
+    """What an order that was not inserted met: its own earlier self, a foreign account, or a closed one."""
     rows = await connection.fetch(
         _KNOWN,
-        [new.order.account_id for new in orders],
-        [new.order.user_id for new in orders],
-        [new.idempotency_key for new in orders],
+        [use.account_id for use in uses],
+        [use.user_id for use in uses],
+        [use.idempotency_key for use in uses],
     )
-    answers: list[Acceptance] = []
-    for new, row in zip(orders, sorted(rows, key=_place), strict=True):
+    answers: list[Replayed | AccountMissing | AccountClosed] = []
+    for use, row in zip(uses, sorted(rows, key=_place), strict=True):
         if not row["owned"]:
             answers.append(AccountMissing())
         elif row["known_hash"] is None:
             answers.append(AccountClosed())
         else:
-            answers.append(Replayed(order_of(row), same_request=row["known_hash"] == new.body_hash))
+            answers.append(Replayed(order_of(row), same_request=row["known_hash"] == use.body_hash))
     return answers
 
 

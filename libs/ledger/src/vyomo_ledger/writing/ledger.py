@@ -3,7 +3,7 @@
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
 
-from vyomo_ledger.writing.accept import Acceptance, NewOrder, accept_orders
+from vyomo_ledger.writing.accept import Acceptance, KeyUse, NewOrder, Replayed, accept_orders, look_up
 from vyomo_ledger.writing.publishing import EventPublisher
 from vyomo_ledger.writing.transaction import LedgerTransaction
 from vyomo_service_kit.database import Database
@@ -25,6 +25,12 @@ class Ledger:
             answers, publications = await accept_orders(connection, orders, partitions=self._partitions)
         self._publisher.publish(publications)
         return answers
+
+    async def replays(self, uses: Sequence[KeyUse]) -> list[Replayed | None]:
+        """The orders that these keys were used for; None for keys not used yet."""
+        async with self.database.connection() as connection:
+            answers = await look_up(connection, uses)
+        return [answer if isinstance(answer, Replayed) else None for answer in answers]
 
     @asynccontextmanager
     async def transaction(self) -> AsyncGenerator[LedgerTransaction]:
