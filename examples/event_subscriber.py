@@ -1,13 +1,15 @@
 """Follow every order from outside Vyomo, with nothing but `vyomo-contracts` and a NATS client.
 
-    python examples/event_subscriber.py nats://user:password@127.0.0.1:4222
+    VYOMO_EVENTS_URL=$(./vyomo events-url) .vyomo/venv/bin/python examples/event_subscriber.py
 
-`./vyomo status --json` shows the URL. Events are snapshots with a version: keep the newest of each order and drop the rest, and
+The URL is in the environment because it holds a password, and command lines are for all to see. Its user may listen to events and
+do nothing else. In containers it is `nats://subscriber:$VYOMO_SUBSCRIBER_PASSWORD@nats:4222`. Events are snapshots with a version: keep the newest of each order and drop the rest, and
 it does not matter that the bus may repeat or reorder them. A program that must not miss any reads `GET /api/events?since=` at
 start and after each reconnect.
 """
 
 import asyncio
+import os
 import sys
 
 import nats
@@ -51,6 +53,6 @@ async def main(url: str) -> None:
 
 if __name__ == "__main__":
     try:
-        asyncio.run(main(sys.argv[1] if len(sys.argv) > 1 else "nats://127.0.0.1:4222"))
+        asyncio.run(main(os.environ["VYOMO_EVENTS_URL"]))
     except KeyboardInterrupt:
         sys.exit(0)

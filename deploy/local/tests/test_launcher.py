@@ -164,6 +164,19 @@ def test_missing_python_is_explained(launcher: Launcher, tmp_path: Path) -> None
     assert "Python 3.11" in result.stderr
 
 
+def test_other_systems_are_sent_to_docker(launcher: Launcher, tmp_path: Path) -> None:
+    tools = tmp_path / "tools"
+    tools.mkdir()
+    (tools / "uname").write_text("#!/bin/sh\necho Darwin\n")
+    (tools / "uname").chmod(0o755)
+
+    result = launcher.run("up", PATH=f"{tools}:{os.environ['PATH']}")
+
+    assert result.returncode == 1
+    assert "docker compose up" in result.stderr
+    assert launcher.installs == []
+
+
 def test_state_folder_is_closed_to_others(launcher: Launcher) -> None:
     launcher.run("status")
 

@@ -3,6 +3,7 @@ import signal
 import socket
 import stat
 import subprocess
+import sys
 import time
 import urllib.request
 from pathlib import Path
@@ -10,7 +11,8 @@ from typing import Any, Protocol
 
 import pytest
 
-from vyomo_local.state import StateFolder
+from vyomo_local.state import StateFolder, project_folder
+from vyomo_service_kit.embedded import EmbeddedNats
 from vyomo_service_kit.embedded.ports import LOOPBACK
 from vyomo_service_kit.embedded.processes import ProcessRecord, wait_until
 
@@ -71,6 +73,30 @@ def test_key_is_private_and_printed(cli: Cli) -> None:
     assert stat.S_IMODE(cli.state.root.stat().st_mode) == 0o700
     for path in (cli.state.api_key, cli.state.connections, *cli.state.keys.iterdir()):
         assert stat.S_IMODE(path.stat().st_mode) == 0o600
+
+
+def test_url_for_events_is_printed_by_its_own_command_alone(cli: Cli) -> None:
+    assert cli.run("events-url").returncode == 3
+    cli.up()
+
+    url = cli.run("events-url").stdout.strip()
+
+    assert url.startswith("nats://subscriber:")
+    assert url.endswith(f"@{LOOPBACK}:{cli.status()['ports']['nats']}")
+    assert "subscriber" not in cli.run("status", "--json").stdout
+    example = project_folder() / "examples" / "event_subscriber.py"
+    with subprocess.Popen(
+        [sys.executable, "-u", example],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        env={**os.environ, "VYOMO_EVENTS_URL": url},
+    ) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline().startswith("listening on vyomo.v1.evt.>")
+        process.send_signal(signal.SIGINT)
+        assert process.stdout.read() == ""
+        assert process.wait(10) == 0
 
 
 def test_second_up_says_where_the_first_is(cli: Cli) -> None:
@@ -244,6 +270,40 @@ def test_external_servers_are_used_instead_of_embedded_ones(
     assert result.returncode == 0, result.stdout
     assert {service["name"] for service in cli.status()["services"]} == {"worker", "gateway"}
     assert not cli.state.postgres.exists()
+
+
+def test_urls_are_in_no_command_line(cli: Cli, nats_server: EmbeddedNats, empty_database_url: str) -> None:
+    file = cli.state.root.with_name("postgres-url")
+    file.write_text(empty_database_url + "\n")
+
+    result = cli.up("--nats", nats_server.url, "--postgres", f"@{file}")
+
+    assert result.returncode == 0, result.stdout + result.stderr
+    commands = [Path(f"/proc/{pid}/cmdline").read_text(encoding="utf-8") for pid in cli.pids()]
+    assert "up" in commands[0].split("\0")
+    assert not any(nats_server.url in text or empty_database_url in text for text in commands)
+    assert not cli.state.postgres.exists()
+    assert not cli.state.nats.exists()
+    assert cli.run("events-url").returncode == 1
+
+
+def test_urls_may_come_from_the_environment(cli: Cli, nats_url: str, empty_database_url: str) -> None:
+    result = cli.up(VYOMO_NATS_URL=nats_url, VYOMO_POSTGRES_URL=empty_database_url)
+
+    assert result.returncode == 0, result.stdout
+    assert {service["name"] for service in cli.status()["services"]} == {"worker", "gateway"}
+
+
+@pytest.mark.parametrize("content", [None, "", "two words"])
+def test_file_without_a_url_is_refused(cli: Cli, content: str | None) -> None:
+    file = cli.state.root.with_name("url")
+    if content is not None:
+        file.write_text(content)
+
+    result = cli.up("--nats", f"@{file}")
+
+    assert result.returncode == 2
+    assert str(file) in result.stderr
 
 
 def test_unreachable_bus_is_named_without_its_password(cli: Cli) -> None:

@@ -11,7 +11,7 @@ from vyomo_contracts.events import FundsChanged, OrderChanged, PositionChanged
 from vyomo_contracts.lifecycle import Applied, Illegal, OrderUpdate
 from vyomo_contracts.orders import Fill, Order, OrderModification
 from vyomo_contracts.portfolio import Funds, Position
-from vyomo_contracts.vocabulary import OrderState, PendingAction
+from vyomo_contracts.vocabulary import Broker, OrderState, PendingAction
 from vyomo_ledger.testing import RecordWorld, record_world
 from vyomo_ledger.writing import LostRaceError, PendingChange, Step
 from vyomo_service_kit.testing import eventually
@@ -257,3 +257,20 @@ async def test_claim_takes_each_accounts_own_share(worker: RecordWorld) -> None:
 
     assert [order.account_id for order in claimed.orders].count(worker.account) == 2
     assert other.order_id in {order.order_id for order in claimed.orders}
+
+
+async def test_funds_of_an_unlimited_account_arrive_readable(worker: RecordWorld) -> None:
+    funds = Funds(
+        account_id=worker.account,
+        user_id="asha",
+        broker=Broker.PAPER,
+        used=Decimal(0),
+        version=1,
+        updated_at=worker.clock.now(),
+    )
+
+    async with worker.ledger.transaction() as transaction:
+        transaction.save_funds([funds])
+
+    await eventually(lambda: bool(worker.heard))
+    assert worker.heard[0].items == (FundsChanged(funds=funds),)

@@ -47,7 +47,7 @@ async def test_request_that_is_not_answered_fails_within_its_limit(
 
     await caller.client.subscribe(SUBJECT, cb=silent)
 
-    with pytest.raises(BusUnavailableError, match="TimeoutError"):
+    with pytest.raises(BusUnavailableError, match="no answer in time"):
         await caller.request(SUBJECT, doorbell(), RingDoorbell, timeout_seconds=0.05)
 
 

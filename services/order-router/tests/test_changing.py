@@ -211,3 +211,28 @@ async def test_order_of_an_instrument_that_is_gone_cannot_be_modified(caller: Ca
     reply = await caller.modify(new.order, price="251")
 
     assert code_of(reply) is ReasonCode.UNKNOWN_SYMBOL
+
+
+async def test_trigger_price_of_a_limit_order_is_nothing_to_modify(caller: Caller) -> None:
+    order = await working(caller)
+
+    reply = await caller.modify(order, trigger_price="245")
+
+    assert code_of(reply) is ReasonCode.NOTHING_TO_MODIFY
+
+
+async def test_working_order_cannot_become_immediate_or_cancel(caller: Caller) -> None:
+    order = await working(caller)
+
+    reply = await caller.modify(order, validity="IOC")
+
+    assert code_of(reply) is ReasonCode.VALIDITY_NOT_ALLOWED
+
+
+async def test_limit_order_that_becomes_a_market_order_has_no_price(caller: Caller) -> None:
+    order = await caller.placed()
+
+    reply = await caller.modify(order, order_type="MARKET")
+
+    assert reply.order is not None
+    assert (reply.order.order_type, reply.order.price) == (OrderType.MARKET, Decimal(0))

@@ -1,5 +1,6 @@
 """The executor on a real record: what it claims, writes and publishes, and what a failure or a restart leaves."""
 
+import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -25,7 +26,7 @@ from vyomo_ledger.instruments import InstrumentDirectory
 from vyomo_ledger.testing import RecordWorld, record_world
 from vyomo_ledger.writing import EventPublisher, Ledger, LedgerTransaction, PendingChange
 from vyomo_paper_exchange.adapters.catalogue import Listings
-from vyomo_paper_exchange.adapters.store import VenueStore
+from vyomo_paper_exchange.adapters.store import AccountRows, VenueStore
 from vyomo_paper_exchange.days import DayChange
 from vyomo_paper_exchange.domain.execution import Round
 from vyomo_paper_exchange.domain.margins import MarginRates
@@ -245,6 +246,26 @@ async def test_memory_is_corrected_when_another_process_served_the_order(venue: 
 
     assert stored.state is OrderState.CANCELLED
     assert await venue.record.rows("SELECT * FROM ledger.fills") == []
+
+
+async def test_account_that_was_held_by_another_process_is_read_again(venue: Venue) -> None:
+    await venue.execute()
+    pairs, day = [("NSE", "RELIANCE")], venue.clock.now().date()
+    async with venue.database.transaction() as holder:
+        held = await venue.store.load(holder, [venue.record.account], pairs, day)
+
+        async def load() -> dict[int, AccountRows]:
+            async with venue.database.transaction() as waiter:
+                return await venue.store.load(waiter, [venue.record.account], pairs, day)
+
+        waiting = asyncio.create_task(load())
+        await eventually(lambda: venue.database_rows("SELECT 1 FROM pg_locks WHERE NOT granted"))
+        await holder.execute("UPDATE venue.positions SET quantity = 7")
+        await holder.execute("UPDATE venue.accounts SET version = version + 1")
+
+    loaded = await waiting
+    assert held[venue.record.account].positions[0].quantity == 10
+    assert loaded[venue.record.account].positions[0].quantity == 7
 
 
 async def test_failed_commit_takes_no_liquidity_and_leaves_the_order_waiting(

@@ -5,6 +5,8 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from vyomo_local import outside
+from vyomo_local.api_keys import add_key_commands, manage_keys
 from vyomo_local.state import StateFolder, default_state_folder
 from vyomo_local.system import DEFAULT_HTTP_PORT, VYOMO, System
 
@@ -16,6 +18,7 @@ examples:
   ./vyomo status                    what runs and how it fares
   ./vyomo logs order-router -f      follow one service's log
   ./vyomo key                       API key of the local user
+  ./vyomo key new bot --scope read  another key; also: key list, key revoke ID
   ./vyomo down                      stop what runs in the background
   ./vyomo test libs -k money        run some tests
   ./vyomo --state /srv/vyomo up     keep all data and tools elsewhere
@@ -63,12 +66,13 @@ def _parser() -> argparse.ArgumentParser:
             name,
             help=summary,
             description=f"{summary[0].upper()}{summary[1:]}.",
-            epilog=f"example: {example}",
+            epilog=example if "\n" in example else f"example: {example}",
+            formatter_class=argparse.RawDescriptionHelpFormatter,
             parents=[common],
             allow_abbrev=False,
         )
 
-    _add_up(add("up", "start database, bus and all services", "./vyomo up --detach --port 3011"))
+    _add_up(add("up", "start database, bus and all services", outside.EPILOG))
     add("down", "stop what `up` started, in order", "./vyomo down")
     shown = add(
         "status",
@@ -84,7 +88,17 @@ def _parser() -> argparse.ArgumentParser:
     log.add_argument(
         "-n", "--lines", type=int, default=100, metavar="N", help="how many last lines (default: 100)"
     )
-    add("key", "print the API key of the local user", 'curl -H "Authorization: Bearer $(./vyomo key)" ...')
+    keys = add(
+        "key",
+        "print the API key of the local user, or manage keys",
+        'curl -H "Authorization: Bearer $(./vyomo key)" ...',
+    )
+    add_key_commands(keys, common)
+    add(
+        "events-url",
+        "print the URL at which the bus's read-only user hears events (it holds a password)",
+        "VYOMO_EVENTS_URL=$(./vyomo events-url) .vyomo/venv/bin/python examples/event_subscriber.py",
+    )
     add("doctor", "check machine, disk, clock, ports, bus and database, and say what to do", "./vyomo doctor")
     add("test", "run the tests; arguments go to pytest", "./vyomo test libs/ledger -k outbox -x")
     check = add("check", "check format, lint rules, types and import rules", "./vyomo check lint types")
@@ -110,10 +124,7 @@ def _add_up(parser: argparse.ArgumentParser) -> None:
         metavar="N",
         help=f"port of the API (default: {DEFAULT_HTTP_PORT})",
     )
-    parser.add_argument("--nats", metavar="URL", help="use this NATS server instead of an embedded one")
-    parser.add_argument(
-        "--postgres", metavar="URL", help="use this PostgreSQL database instead of an embedded one"
-    )
+    outside.add_options(parser)
     parser.add_argument(
         "--market-hours", action="store_true", help="paper trades only in the exchanges' sessions"
     )
@@ -129,6 +140,7 @@ def _up(options: argparse.Namespace, state: StateFolder, system: System, _: list
     from vyomo_local.startup import UpOptions  # noqa: PLC0415
     from vyomo_local.up import up  # noqa: PLC0415
 
+    outside.hide_from_command_line(options.nats, options.postgres)
     chosen = UpOptions(
         host=options.host,
         port=options.port,
@@ -152,10 +164,16 @@ def _status(options: argparse.Namespace, state: StateFolder, *_: object) -> int:
     return status(state, as_json=options.json)
 
 
-def _key(_: argparse.Namespace, state: StateFolder, *__: object) -> int:
+def _key(options: argparse.Namespace, state: StateFolder, *_: object) -> int:
     from vyomo_local.status import key  # noqa: PLC0415
 
-    return key(state)
+    return key(state) if options.action is None else manage_keys(state, options)
+
+
+def _events_url(_: argparse.Namespace, state: StateFolder, *__: object) -> int:
+    from vyomo_local.status import events_url  # noqa: PLC0415
+
+    return events_url(state)
 
 
 def _logs(options: argparse.Namespace, state: StateFolder, *_: object) -> int:
@@ -193,6 +211,7 @@ _COMMANDS: dict[str, Callable[[argparse.Namespace, StateFolder, System, list[str
     "down": _down,
     "status": _status,
     "key": _key,
+    "events-url": _events_url,
     "logs": _logs,
     "doctor": _doctor,
     "check": _check,

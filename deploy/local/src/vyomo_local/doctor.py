@@ -6,13 +6,13 @@ import shutil
 import stat
 import sys
 import time
-import zoneinfo
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
+from vyomo_local.clock import check_clock
 from vyomo_local.findings import Finding, Level, fail, ok, warn
 from vyomo_local.running import check_running
-from vyomo_local.state import StateFolder, project_folder
+from vyomo_local.state import StateFolder
 from vyomo_local.system import DEFAULT_HTTP_PORT, DEFAULT_NATS_MONITOR_PORT, DEFAULT_NATS_PORT
 from vyomo_service_kit.embedded.ports import is_port_free
 
@@ -21,7 +21,6 @@ _FSYNC_ROUNDS = 60
 _FSYNC_BYTES = 8192
 _SLOW_FSYNC_SECONDS = 0.005
 _BAD_FSYNC_SECONDS = 0.05
-_CLOCK_PROBE_SECONDS = 0.2
 _LABELS = {Level.OK: "OK  ", Level.WARN: "WARN", Level.FAIL: "FAIL"}
 
 
@@ -33,7 +32,7 @@ def doctor(state: StateFolder) -> int:
         _memory,
         _disk,
         _fsync,
-        _clock,
+        check_clock,
         _permissions,
         _ports,
         check_running,
@@ -59,7 +58,9 @@ def _python(_: StateFolder) -> Iterator[Finding]:
         f"Python {platform.python_version()} on {platform.system()} {platform.release()} {platform.machine()}"
     )
     if sys.platform != "linux":
-        yield fail("system", text, "the supervisor needs Linux; elsewhere use docker compose up")
+        yield fail(
+            "system", text, "the supervisor needs Linux; on other systems use Docker: docker compose up"
+        )
     elif platform.libc_ver()[0] != "glibc":
         yield warn(
             "system", f"{text}, no glibc", "the embedded PostgreSQL needs glibc; use --postgres URL on musl"
@@ -114,31 +115,6 @@ def _fsync(state: StateFolder) -> Iterator[Finding]:
         yield ok("fsync", f"{text}: {1 / middle:,.0f} lone commits/s")
 
 
-def _clock(_: StateFolder) -> Iterator[Finding]:
-    wall, monotonic = time.time(), time.monotonic()
-    time.sleep(_CLOCK_PROBE_SECONDS)
-    drift = (time.time() - wall) - (time.monotonic() - monotonic)
-    if abs(drift) > 0.05:
-        yield fail(
-            "clock",
-            f"wall time jumped by {drift * 1000:+.0f} ms while we looked",
-            "let NTP settle, then try again",
-        )
-    elif wall < (project_folder() / "uv.lock").stat().st_mtime - 86400:
-        yield fail(
-            "clock", f"{time.strftime('%Y-%m-%d %H:%M')} lies before this installation", "set the clock (NTP)"
-        )
-    else:
-        up = time.clock_gettime(time.CLOCK_BOOTTIME)
-        yield ok(
-            "clock", f"steady against the monotonic clock, up {up / 3600:.1f} h, zone {'/'.join(time.tzname)}"
-        )
-    try:
-        zoneinfo.ZoneInfo("Asia/Kolkata")
-    except zoneinfo.ZoneInfoNotFoundError:
-        yield fail("time zone", "Asia/Kolkata is unknown here", "install the tzdata package")
-
-
 def _permissions(state: StateFolder) -> Iterator[Finding]:
     if not state.root.exists():
         yield ok("permissions", "no state folder yet")
@@ -154,7 +130,14 @@ def _permissions(state: StateFolder) -> Iterator[Finding]:
 
 
 def _too_open(state: StateFolder) -> Iterator[Path]:
-    for path in (state.root, state.keys, state.api_key, state.nats / "password", *state.keys.glob("*")):
+    for path in (
+        state.root,
+        state.keys,
+        state.api_key,
+        state.connections,
+        *state.nats.glob("*password"),
+        *state.keys.glob("*"),
+    ):
         if path.exists() and stat.S_IMODE(path.stat().st_mode) & 0o077:
             yield path
 

@@ -49,6 +49,7 @@ class Startup:
         self._supervisor = supervisor
         self._progress = progress
         self._nats_url = options.nats_url
+        self._events_url: str | None = None
         self._postgres_url = options.postgres_url
 
     async def run(self) -> str:
@@ -65,6 +66,7 @@ class Startup:
                 self._state,
                 nats_url=environment["VYOMO_NATS_URL"],
                 postgres_url=environment["VYOMO_POSTGRES_URL"],
+                events_url=self._events_url,
             )
             await self._helper(
                 "migrations", "database migrations", self._system.migrations_command(), environment
@@ -102,6 +104,7 @@ class Startup:
             )
             await self._start_server(server)
             self._nats_url = server.url
+            self._events_url = server.events_url
             ports.update(nats=server.port, nats_monitor=server.monitor_port)
 
     async def _start_postgres(self) -> None:

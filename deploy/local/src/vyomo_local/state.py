@@ -108,8 +108,10 @@ def write_status(state: StateFolder, status: dict[str, Any]) -> None:
     write_private_file(state.status, json.dumps(status), durable=False)
 
 
-def write_connections(state: StateFolder, *, nats_url: str, postgres_url: str) -> None:
-    document = json.dumps({"nats_url": nats_url, "postgres_url": postgres_url})
+def write_connections(
+    state: StateFolder, *, nats_url: str, postgres_url: str, events_url: str | None
+) -> None:
+    document = json.dumps({"nats_url": nats_url, "postgres_url": postgres_url, "events_url": events_url})
     write_private_file(state.connections, document, durable=False)
 
 

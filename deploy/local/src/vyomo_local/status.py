@@ -1,4 +1,4 @@
-"""`./vyomo status`, `down` and `key`: what runs, end it, and the key to talk to it."""
+"""`./vyomo status`, `down`, `key` and `events-url`: what runs, end it, and what it takes to talk and listen to it."""
 
 import json
 import signal
@@ -84,4 +84,19 @@ def key(state: StateFolder) -> int:
         sys.stderr.write(f"cannot read the API key: {error.strerror}: {state.api_key}\n")
         return EXIT_DEGRADED
     sys.stdout.write(f"{text}\n")
+    return 0
+
+
+def events_url(state: StateFolder) -> int:
+    if state.running_supervisor() is None:
+        sys.stderr.write("Vyomo is not running\n")
+        return EXIT_NOT_RUNNING
+    url = (state.read_connections() or {}).get("events_url")
+    if url is None:
+        sys.stderr.write(
+            "not known: still starting, or the bus is an outside server; a user who may only listen to events is made there, "
+            "as in deploy/nats/nats.conf\n"
+        )
+        return EXIT_DEGRADED
+    sys.stdout.write(f"{url}\n")
     return 0

@@ -5,7 +5,7 @@ from decimal import Decimal
 
 from vyomo_contracts.identifiers import instrument_key
 from vyomo_contracts.messages import Instant, Tolerant
-from vyomo_contracts.money import RecordedPrice, to_price
+from vyomo_contracts.money import RecordedPrice
 from vyomo_contracts.vocabulary import Exchange, InstrumentKind, OptionType
 
 
@@ -38,11 +38,19 @@ class Instrument(Tolerant):
 
     @property
     def lower_band(self) -> Decimal | None:
-        return to_price(self.reference_price * (100 - self.band_percent) / 100) if self.band_percent else None
+        """The lowest legal price of the day: on the tick, within the band."""
+        if not self.band_percent:
+            return None
+        lowest = self.reference_price * (100 - self.band_percent) / 100
+        return -(-lowest // self.tick_size) * self.tick_size
 
     @property
     def upper_band(self) -> Decimal | None:
-        return to_price(self.reference_price * (100 + self.band_percent) / 100) if self.band_percent else None
+        """The highest legal price of the day."""
+        if not self.band_percent:
+            return None
+        highest = self.reference_price * (100 + self.band_percent) / 100
+        return highest // self.tick_size * self.tick_size
 
 
 class DepthLevel(Tolerant):

@@ -53,9 +53,9 @@ class Funds(Tolerant):
     account_id: int
     user_id: str
     broker: Broker
-    balance: RecordedMoney | None
+    balance: RecordedMoney | None = None
     used: RecordedMoney
-    available: RecordedMoney | None
+    available: RecordedMoney | None = None
     version: int
     updated_at: Instant
 

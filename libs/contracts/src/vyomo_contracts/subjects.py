@@ -23,6 +23,11 @@ ALL_EVENTS: Final = f"{ROOT}.evt.>"
 ALL_DEAD_LETTERS: Final = f"{ROOT}.dlq.>"
 
 
+def health(service: str) -> str:
+    """Answered by every running service with its name."""
+    return f"{ROOT}.qry.health.{service}"
+
+
 def doorbell(broker: str, partition: int) -> str:
     return f"{ROOT}.cmd.broker.{broker}.{partition}"
 

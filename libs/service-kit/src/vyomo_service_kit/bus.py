@@ -13,6 +13,7 @@ import structlog
 from fast_depends.pydantic import PydanticSerializer
 from faststream.nats import NatsBroker
 from nats.aio.client import Client
+from nats.aio.msg import Msg
 from nats.errors import Error as NatsError
 from nats.errors import NoRespondersError
 from nats.js import JetStreamContext
@@ -21,6 +22,7 @@ from nats.js.api import ConsumerConfig, PersistMode, RetentionPolicy, StorageTyp
 from nats.js.errors import NotFoundError
 from pydantic import BaseModel
 
+from vyomo_contracts import subjects
 from vyomo_contracts.messages import Envelope
 from vyomo_contracts.topology import STREAMS, Consumer, Stream
 from vyomo_service_kit.consuming import RETRY_DELAYS_SECONDS, AnsweringMiddleware
@@ -48,6 +50,10 @@ class BusUnavailableError(UnavailableError):
         self.subject = subject
 
 
+class NoAnswerError(BusUnavailableError):
+    """The bus is there, but whoever should answer did not in time: whether the request was carried out is unknown."""
+
+
 class RequestRefusedError(Exception):
     """The server answered, but not with the expected message: it could not read the request, or failed."""
 
@@ -61,6 +67,7 @@ class Bus:
     def __init__(
         self, url: str, *, name: str, retry_delays_seconds: Sequence[float] = RETRY_DELAYS_SECONDS
     ) -> None:
+        self._name = name
         self._reconnected: list[Callable[[], Awaitable[None]]] = []
         self.broker = NatsBroker(
             url,
@@ -103,6 +110,7 @@ class Bus:
         """Connect and start the registered handlers; on leaving, finish running handlers and flush."""
         self._client = await self.broker.connect()
         await self.broker.start()
+        await self._client.subscribe(subjects.health(self._name), cb=self._answer_health)
         try:
             yield self
         finally:
@@ -130,7 +138,9 @@ class Bus:
             )
         except NoRespondersError as error:
             raise BusUnavailableError(subject, "nobody serves it") from error
-        except (NatsError, OSError, TimeoutError) as error:
+        except TimeoutError as error:  # nats-py's own time-out is one of these
+            raise NoAnswerError(subject, "no answer in time") from error
+        except (NatsError, OSError) as error:
             raise BusUnavailableError(subject, type(error).__name__) from error
         try:
             return answer.model_validate_json(response.data)
@@ -156,6 +166,10 @@ class Bus:
             )
         except (NatsError, OSError, TimeoutError) as error:
             raise BusUnavailableError(subject, type(error).__name__) from error
+
+    async def _answer_health(self, message: Msg) -> None:
+        """Answered from the event loop that serves everything else: a blocked service does not answer."""
+        await message.respond(self._name.encode())
 
     async def _on_reconnected(self) -> None:
         log.info("bus.reconnected")

@@ -28,7 +28,7 @@ class AccountService:
         try:
             account = await self._store.create(command)
         except AccountExistsError:
-            message = f"you have a {command.broker} account with clientId {command.client_id} already"
+            message = f"you have an account at {command.broker} with clientId {command.client_id} already"
             return AccountReply(
                 problem=Problem(code=ReasonCode.ACCOUNT_EXISTS, field="clientId", message=message)
             )

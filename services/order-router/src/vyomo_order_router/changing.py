@@ -12,7 +12,7 @@ from vyomo_contracts.messages import Problem
 from vyomo_contracts.money import ZERO
 from vyomo_contracts.orders import Order, OrderModification, OrderRequest
 from vyomo_contracts.reasons import ReasonCode
-from vyomo_contracts.vocabulary import OrderState, PendingAction
+from vyomo_contracts.vocabulary import OrderState, PendingAction, Validity
 from vyomo_ledger.instruments import InstrumentDirectory
 from vyomo_ledger.writing import Ledger, LedgerTransaction, LostRaceError, PendingChange, Step
 from vyomo_order_router.domain.risk import Denied, RiskRule, decide
@@ -117,6 +117,12 @@ class OrderChanging:
                 message="the order has these values already; name at least one of quantity, price, triggerPrice, orderType, validity "
                 "with a new value",
             )
+        if changes.validity is Validity.IOC:
+            return Problem(
+                code=ReasonCode.VALIDITY_NOT_ALLOWED,
+                field="validity",
+                message="a working order cannot become IOC; cancel it and place an IOC order",
+            )
         after = order.model_copy(update=changed)
         if after.quantity <= order.filled_quantity:
             return Problem(
@@ -141,13 +147,14 @@ class OrderChanging:
 
 
 def _applicable(order: Order, changes: OrderModification) -> OrderModification:
-    """An order that no longer takes a price has none, as if it had been placed so."""
+    """What does not apply to the order's type is left out, as if it had been placed so; an order without a price has price 0."""
     order_type = changes.order_type or order.order_type
-    return (
-        changes
-        if order_type.takes_price
-        else changes.model_copy(update={"price": ZERO if order.price else None})
-    )
+    fitting: dict[str, object] = {}
+    if not order_type.takes_price:
+        fitting["price"] = ZERO if order.price else None
+    if not order_type.takes_trigger_price:
+        fitting["trigger_price"] = None
+    return changes.model_copy(update=fitting)
 
 
 def _missing(order_id: str) -> Problem:

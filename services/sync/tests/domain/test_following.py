@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from vyomo_contracts.portfolio import Position
 from vyomo_contracts.vocabulary import Broker, Exchange, Product, TransactionType
-from vyomo_sync.domain.following import Followed, Step, follow
+from vyomo_sync.domain.following import Step, follow
+from vyomo_sync.domain.snapshots import Followed
 from vyomo_sync.domain.trades import Trade, TradeStatus
 
 START = datetime(2026, 3, 2, 4, 0, tzinfo=UTC)
@@ -162,7 +163,7 @@ def test_duplicates_alone_change_nothing(chosen: list[tuple[int, Decimal]], data
     snapshots = book_of(chosen).snapshots
     delivered = list(snapshots)
     for late in data.draw(st.lists(st.sampled_from(snapshots), max_size=6)):
-        delivered.insert(data.draw(st.integers(late.version, len(delivered))), late)
+        delivered.insert(data.draw(st.integers(delivered.index(late) + 1, len(delivered))), late)
 
     assert follow_all(delivered) == follow_all(snapshots)
 

@@ -11,7 +11,7 @@ from vyomo_ledger.writing.accept import (
 )
 from vyomo_ledger.writing.ledger import Ledger
 from vyomo_ledger.writing.publishing import EventPublisher
-from vyomo_ledger.writing.statements import FIRST_FREE_PARAMETER
+from vyomo_ledger.writing.statements import FEW_ACCOUNTS, FIRST_FREE_PARAMETER
 from vyomo_ledger.writing.transaction import (
     Claimed,
     LedgerTransaction,
@@ -21,6 +21,7 @@ from vyomo_ledger.writing.transaction import (
 )
 
 __all__ = [
+    "FEW_ACCOUNTS",
     "FIRST_FREE_PARAMETER",
     "Acceptance",
     "Accepted",

@@ -9,6 +9,9 @@ from typing import Final
 
 from vyomo_ledger.sequence import HORIZON_SQL, MAX_EVENTS_PER_TRANSACTION, TRANSACTION_SQL
 
+FEW_ACCOUNTS: Final = "i.account_id > 0 AND i.account_id < 9223372036854775807"
+"""Always true. It keeps the planner, who expects a hundred rows of a JSON array, from reading a whole table for one account."""
+
 # The places say how many orders there can be. That also tells the planner that they are few, and it looks them up by index.
 _WRITE_ORDERS: Final = f"""
 WITH input AS MATERIALIZED (
@@ -34,11 +37,11 @@ WITH input AS MATERIALIZED (
         version = i.version, updated_at = i.updated_at
     FROM input i
     WHERE o.account_id = i.account_id AND o.order_id = i.order_id AND o.version = i.version - 1
-    RETURNING o.order_id, o.user_id
+    RETURNING o.order_id, o.account_id, o.user_id, o.version, o.updated_at, i.place, i.type, i.body
 ), recorded AS (
     INSERT INTO ledger.order_events (order_id, version, account_id, user_id, sequence, type, body, recorded_at)
-    SELECT i.order_id, i.version, i.account_id, u.user_id, {TRANSACTION_SQL} | i.place, i.type, i.body::jsonb, i.updated_at
-    FROM input i JOIN updated u USING (order_id)
+    SELECT order_id, version, account_id, user_id, {TRANSACTION_SQL} | place, type, body::jsonb, updated_at
+    FROM updated
 ), filled AS (
     INSERT INTO ledger.fills (
         account_id, trade_id, order_id, user_id, exchange, symbol, product, transaction_type, quantity, price, basis, filled_at
@@ -61,16 +64,16 @@ WITH input AS MATERIALIZED (
 )
 """
 
-_WRITE_PORTFOLIO: Final = """
+_WRITE_PORTFOLIO: Final = f"""
 , positioned AS (
     INSERT INTO accounts.positions AS p (
         account_id, user_id, broker, exchange, symbol, product, quantity, overnight_quantity, multiplier, average_price,
         buy_quantity, buy_value, sell_quantity, sell_value, realised, last_price, version, updated_at
     )
     SELECT i.* FROM json_to_recordset($3::json) AS i (
-        account_id bigint, user_id text, broker text, exchange text, symbol text, product text, quantity integer,
-        overnight_quantity integer, multiplier integer, average_price numeric, buy_quantity integer, buy_value numeric,
-        sell_quantity integer, sell_value numeric, realised numeric, last_price numeric, version bigint,
+        account_id bigint, user_id text, broker text, exchange text, symbol text, product text, quantity bigint,
+        overnight_quantity bigint, multiplier integer, average_price numeric, buy_quantity bigint, buy_value numeric,
+        sell_quantity bigint, sell_value numeric, realised numeric, last_price numeric, version bigint,
         updated_at timestamptz
     )
     ORDER BY account_id, exchange, symbol, product
@@ -87,14 +90,14 @@ _WRITE_PORTFOLIO: Final = """
     FROM json_to_recordset($4::json) AS i (
         account_id bigint, balance numeric, used numeric, available numeric, version bigint, updated_at timestamptz
     )
-    WHERE a.id = i.account_id AND a.funds_version < i.version
+    WHERE a.id = i.account_id AND a.funds_version < i.version AND {FEW_ACCOUNTS}
 ), held AS (
     INSERT INTO accounts.holdings AS h (
         account_id, user_id, exchange, symbol, quantity, average_price, last_price, version, updated_at
     )
     SELECT h.account_id, i.user_id, h.exchange, h.symbol, h.quantity, h.average_price, h.last_price, h.version, now()
     FROM json_to_recordset($5::json) AS i (user_id text, holding json), json_to_record(i.holding) AS h (
-        account_id bigint, exchange text, symbol text, quantity integer, average_price numeric, last_price numeric,
+        account_id bigint, exchange text, symbol text, quantity bigint, average_price numeric, last_price numeric,
         version bigint
     )
     ORDER BY h.account_id, h.exchange, h.symbol

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from vyomo_ledger.writing import FIRST_FREE_PARAMETER
+from vyomo_ledger.writing import FEW_ACCOUNTS, FIRST_FREE_PARAMETER
 
 OPEN_ACCOUNTS: Final = """
 INSERT INTO venue.accounts (account_id, user_id, capital, version, day)
@@ -17,12 +17,13 @@ WITH locked AS MATERIALIZED (
     SELECT account_id, user_id, capital, realised, version, day FROM venue.accounts
     WHERE account_id = ANY($1::bigint[]) ORDER BY account_id FOR UPDATE
 )
-SELECT 'account' AS kind, l.account_id, l.user_id, l.capital, l.day, l.realised, l.version, l.version = seen.version AS is_current,
+SELECT 'account' AS kind, l.account_id, l.user_id, l.capital, l.day, l.realised, l.version,
+       l.version = (SELECT version FROM venue.accounts seen WHERE seen.account_id = l.account_id) AS is_current,
        NULL AS exchange, NULL AS symbol, NULL AS product, NULL AS transaction_type, NULL::integer AS multiplier,
-       NULL::bigint AS quantity, NULL::integer AS overnight_quantity, NULL::numeric AS overnight_value,
-       NULL::integer AS buy_quantity, NULL::numeric AS buy_value, NULL::integer AS sell_quantity, NULL::numeric AS sell_value,
+       NULL::bigint AS quantity, NULL::bigint AS overnight_quantity, NULL::numeric AS overnight_value,
+       NULL::bigint AS buy_quantity, NULL::numeric AS buy_value, NULL::bigint AS sell_quantity, NULL::numeric AS sell_value,
        NULL::jsonb AS lots, NULL::numeric AS value
-FROM locked l JOIN venue.accounts seen USING (account_id)
+FROM locked l
 UNION ALL
 SELECT 'position', account_id, NULL, NULL, NULL, realised, version, NULL, exchange, symbol, product, NULL, multiplier,
        quantity, overnight_quantity, overnight_value, buy_quantity, buy_value, sell_quantity, sell_value, lots, NULL
@@ -80,8 +81,8 @@ _SAVE_ORDERS: Final = _written(
 )
 _SAVE_POSITIONS: Final = _written(
     "positions",
-    """account_id bigint, exchange text, symbol text, product text, multiplier integer, quantity integer,
-    overnight_quantity integer, overnight_value numeric, buy_quantity integer, buy_value numeric, sell_quantity integer,
+    """account_id bigint, exchange text, symbol text, product text, multiplier integer, quantity bigint,
+    overnight_quantity bigint, overnight_value numeric, buy_quantity bigint, buy_value numeric, sell_quantity bigint,
     sell_value numeric, realised numeric, lots jsonb, version bigint""",
     FIRST_FREE_PARAMETER + 1,
     """ON CONFLICT (account_id, exchange, symbol, product) DO UPDATE SET
@@ -92,7 +93,7 @@ _SAVE_POSITIONS: Final = _written(
 )
 _SAVE_HOLDINGS: Final = _written(
     "holdings",
-    "account_id bigint, exchange text, symbol text, quantity integer, lots jsonb, version bigint",
+    "account_id bigint, exchange text, symbol text, quantity bigint, lots jsonb, version bigint",
     FIRST_FREE_PARAMETER + 2,
     """ON CONFLICT (account_id, exchange, symbol) DO UPDATE SET
         quantity = excluded.quantity, lots = excluded.lots, version = excluded.version""",
@@ -116,7 +117,7 @@ SAVE: Final = f"""
     FROM json_to_recordset(${FIRST_FREE_PARAMETER + 4}::json) AS i (
         account_id bigint, realised numeric, version bigint, day date
     )
-    WHERE a.account_id = i.account_id
+    WHERE a.account_id = i.account_id AND {FEW_ACCOUNTS}
 )
 """
 """Written along with the record: orders, positions, holdings, trades and accounts, in one statement with what they became."""

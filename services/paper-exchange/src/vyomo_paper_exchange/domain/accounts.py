@@ -194,7 +194,7 @@ class AccountBook:
 
     def _value_again(self) -> None:
         """Bring the sums up to date: only what changed is valued, so an order costs the same in a large account."""
-        stale = self.positions.keys() | self.orders.keys() if self._stale is None else self._stale
+        stale = self._open_groups() if self._stale is None else self._stale
         for key in stale:
             before, now = self._blocked.get(key, _NOTHING), self._valued(key)
             if now != before:
@@ -202,6 +202,10 @@ class AccountBook:
                 self._margins += now[0] - before[0]
                 self._unrealised += now[1] - before[1]
         self._stale = set()
+
+    def _open_groups(self) -> set[GroupKey]:
+        """What can block anything: many positions of a busy day are flat again."""
+        return {key for key, position in self.positions.items() if position.quantity} | self.orders.keys()
 
     def _valued(self, key: GroupKey) -> tuple[Decimal, Decimal]:
         position = self.positions.get(key)

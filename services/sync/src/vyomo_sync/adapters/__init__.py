@@ -1,1 +1,1 @@
-"""The edge to PostgreSQL."""
+"""The edges to PostgreSQL and to the bus."""

@@ -9,15 +9,16 @@ from vyomo_contracts.portfolio import Position
 from vyomo_contracts.vocabulary import TransactionType
 from vyomo_service_kit.database import Connection, Row
 from vyomo_sync.adapters.sessions import Link
-from vyomo_sync.domain.following import Followed, Step
-from vyomo_sync.domain.trades import Trade, TradeStatus, Turnover, Volume
+from vyomo_sync.domain.following import Step
+from vyomo_sync.domain.snapshots import Followed
+from vyomo_sync.domain.trades import PriceBasis, Trade, TradeStatus, Turnover, Volume
 
 _LOAD = """
 SELECT wanted.session_id, wanted.account_id, wanted.exchange, wanted.symbol, wanted.product,
-       followed.version, followed.bought_quantity, followed.bought_value, followed.sold_quantity, followed.sold_value,
-       followed.round_trips,
+       followed.version, followed.updated_at, followed.quantity, followed.delivered_quantity, followed.bought_quantity, followed.bought_value,
+       followed.sold_quantity, followed.sold_value, followed.round_trips,
        trade.round_trip, trade.transaction_type, trade.multiplier, trade.entry_quantity, trade.entry_value,
-       trade.exit_quantity, trade.exit_value, trade.position_version, trade.opened_at
+       trade.exit_quantity, trade.exit_value, trade.price_basis, trade.position_version, trade.opened_at
 FROM unnest($1::bigint[], $2::bigint[], $3::text[], $4::text[], $5::text[])
      AS wanted (session_id, account_id, exchange, symbol, product)
 JOIN sync.followed_positions AS followed USING (session_id, account_id, exchange, symbol, product)
@@ -29,11 +30,11 @@ LEFT JOIN sync.auto_trades AS trade
 
 _SAVE_FOLLOWED = """
 INSERT INTO sync.followed_positions AS known
-    (session_id, account_id, exchange, symbol, product, user_id, version,
+    (session_id, account_id, exchange, symbol, product, user_id, version, quantity, delivered_quantity,
      bought_quantity, bought_value, sold_quantity, sold_value, round_trips, updated_at)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)
 ON CONFLICT (session_id, account_id, exchange, symbol, product) DO UPDATE SET
-    version = excluded.version,
+    version = excluded.version, quantity = excluded.quantity, delivered_quantity = excluded.delivered_quantity,
     bought_quantity = excluded.bought_quantity, bought_value = excluded.bought_value,
     sold_quantity = excluded.sold_quantity, sold_value = excluded.sold_value,
     round_trips = excluded.round_trips, updated_at = excluded.updated_at
@@ -44,13 +45,13 @@ _SAVE_TRADE = """
 INSERT INTO sync.auto_trades
     (session_id, account_id, exchange, symbol, product, user_id, broker, round_trip, transaction_type, status, multiplier,
      entry_quantity, entry_value, entry_price, exit_quantity, exit_value, exit_price, realised,
-     position_version, opened_at, closed_at, created_at, updated_at)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $22)
+     price_basis, position_version, opened_at, closed_at, created_at, updated_at)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $23)
 ON CONFLICT (session_id, account_id, exchange, symbol, product, round_trip) DO UPDATE SET
     status = excluded.status,
     entry_quantity = excluded.entry_quantity, entry_value = excluded.entry_value, entry_price = excluded.entry_price,
     exit_quantity = excluded.exit_quantity, exit_value = excluded.exit_value, exit_price = excluded.exit_price,
-    realised = excluded.realised, position_version = excluded.position_version,
+    realised = excluded.realised, price_basis = excluded.price_basis, position_version = excluded.position_version,
     closed_at = excluded.closed_at, updated_at = excluded.updated_at
 """
 
@@ -106,6 +107,9 @@ async def save(connection: Connection, changes: Sequence[Change], at: datetime) 
 def _followed(row: Row) -> Followed:
     return Followed(
         version=row["version"],
+        at=row["updated_at"],
+        quantity=row["quantity"],
+        delivered=row["delivered_quantity"],
         turnover=Turnover(
             bought=Volume(row["bought_quantity"], row["bought_value"]),
             sold=Volume(row["sold_quantity"], row["sold_value"]),
@@ -123,6 +127,7 @@ def _open_trade(row: Row) -> Trade:
         entry=Volume(row["entry_quantity"], row["entry_value"]),
         exit=Volume(row["exit_quantity"], row["exit_value"]),
         status=TradeStatus.OPEN,
+        price_basis=PriceBasis(row["price_basis"]),
         position_version=row["position_version"],
         opened_at=row["opened_at"],
     )
@@ -134,12 +139,14 @@ def _followed_columns(change: Change) -> tuple[object, ...]:
         *change.key.columns,
         change.position.user_id,
         followed.version,
+        followed.quantity,
+        followed.delivered,
         followed.turnover.bought.quantity,
         followed.turnover.bought.value,
         followed.turnover.sold.quantity,
         followed.turnover.sold.value,
         followed.round_trips,
-        change.position.updated_at,
+        followed.at,
     )
 
 
@@ -159,6 +166,7 @@ def _trade_columns(change: Change, trade: Trade, at: datetime) -> tuple[object, 
         trade.exit.value,
         trade.exit_price,
         trade.realised,
+        trade.price_basis,
         trade.position_version,
         trade.opened_at,
         trade.closed_at,

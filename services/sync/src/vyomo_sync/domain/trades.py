@@ -16,6 +16,16 @@ class TradeStatus(StrEnum):
     CLOSED = "CLOSED"
 
 
+class PriceBasis(StrEnum):
+    """What a trade's prices rest on: the weakest of its parts."""
+
+    TRADED = "TRADED"
+    LAST_PRICE = "LAST_PRICE"
+    """A change that no trade explains, valued at the position's last price."""
+    COST = "COST"
+    """As LAST_PRICE, but there was no last price either: valued at cost, so that no profit is invented."""
+
+
 @dataclass(frozen=True, slots=True)
 class Volume:
     """Units that changed hands and their value: quantity x price x multiplier."""
@@ -28,6 +38,10 @@ class Volume:
 
     def __sub__(self, other: "Volume") -> "Volume":
         return Volume(self.quantity - other.quantity, self.value - other.value)
+
+    @property
+    def is_sound(self) -> bool:
+        return not self.quantity or (self.quantity > 0 and self.value > 0)
 
     def part(self, quantity: int) -> "Volume":
         """The share of `quantity` of these units, at their average price."""
@@ -74,6 +88,7 @@ class Trade:
     entry: Volume
     exit: Volume
     status: TradeStatus
+    price_basis: PriceBasis
     position_version: int
     """Version of the position that changed this trade last."""
     opened_at: datetime
@@ -102,7 +117,7 @@ class Trade:
         """Gross profit of the closed part, at the average entry price."""
         return self.side.sign * (self.exit.value - self.entry.part(self.exit.quantity).value)
 
-    def traded(self, entry: Volume, exit: Volume, position: Position) -> "Trade":  # noqa: A002
+    def traded(self, entry: Volume, exit: Volume, position: Position, basis: PriceBasis) -> "Trade":  # noqa: A002
         """The trade after more of it was entered and left; closed when nothing is left of it."""
         entered, left = self.entry + entry, self.exit + exit
         is_closed = entered.quantity == left.quantity
@@ -112,6 +127,7 @@ class Trade:
             exit=left,
             status=TradeStatus.CLOSED if is_closed else TradeStatus.OPEN,
             closed_at=position.updated_at if is_closed else None,
+            price_basis=self.price_basis if basis is PriceBasis.TRADED else basis,
             position_version=position.version,
         )
 

@@ -42,9 +42,13 @@ TABLES = (
         product         text NOT NULL,
         user_id         text NOT NULL,
         version         bigint NOT NULL,
-        bought_quantity integer NOT NULL,
+        quantity        bigint NOT NULL,
+        -- Shares of the open trade that are holdings by now: their position was cleared by delivery, not sold.
+        delivered_quantity bigint NOT NULL DEFAULT 0 CHECK (delivered_quantity >= 0),
+        -- A day's sums grow with every trade: no quantity here fits an integer for sure.
+        bought_quantity bigint NOT NULL,
         bought_value    numeric(24,4) NOT NULL,
-        sold_quantity   integer NOT NULL,
+        sold_quantity   bigint NOT NULL,
         sold_value      numeric(24,4) NOT NULL,
         round_trips     integer NOT NULL,
         updated_at      timestamptz NOT NULL,
@@ -68,15 +72,17 @@ TABLES = (
         transaction_type text NOT NULL CHECK (transaction_type IN ('BUY', 'SELL')),
         status           text NOT NULL CHECK (status IN ('OPEN', 'CLOSED')),
         -- Units still open; 0 once closed.
-        quantity         integer NOT NULL GENERATED ALWAYS AS (entry_quantity - exit_quantity) STORED,
+        quantity         bigint NOT NULL GENERATED ALWAYS AS (entry_quantity - exit_quantity) STORED,
         multiplier       integer NOT NULL,
-        entry_quantity   integer NOT NULL CHECK (entry_quantity > 0),
+        entry_quantity   bigint NOT NULL CHECK (entry_quantity > 0),
         entry_value      numeric(24,4) NOT NULL,
         entry_price      numeric(18,4) NOT NULL,
-        exit_quantity    integer NOT NULL DEFAULT 0 CHECK (exit_quantity BETWEEN 0 AND entry_quantity),
+        exit_quantity    bigint NOT NULL DEFAULT 0 CHECK (exit_quantity BETWEEN 0 AND entry_quantity),
         exit_value       numeric(24,4) NOT NULL DEFAULT 0,
         exit_price       numeric(18,4),
         realised         numeric(24,4) NOT NULL DEFAULT 0,
+        -- Whether all of it traded, or a part that vanished without a trade had to be valued, and how.
+        price_basis      text NOT NULL DEFAULT 'TRADED' CHECK (price_basis IN ('TRADED', 'LAST_PRICE', 'COST')),
         -- The watcher's, never written by the mirror.
         stop_loss        numeric(18,4),
         target           numeric(18,4),
