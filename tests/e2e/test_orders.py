@@ -187,11 +187,12 @@ def test_bad_order_is_refused_with_its_field_and_leaves_no_trace(
 
 
 def test_contract_rules_hold_on_derivatives(api: httpx.Client, account: int) -> None:
-    found = api.get("/api/instruments", params={"q": "NIFTY", "exchange": "NFO", "limit": 50}).json()[
-        "instruments"
-    ]
-    option = next(each for each in found if each["kind"] == "OPTION")["symbol"]
-    future = next(each for each in found if each["kind"] == "FUTURE")
+    def first(query: str, kind: str) -> dict[str, Any]:
+        answer = api.get("/api/instruments", params={"q": query, "exchange": "NFO"})
+        return next(each for each in answer.json()["instruments"] if each["kind"] == kind)
+
+    option = first("NIFTY", "OPTION")["symbol"]
+    future = first("NIFTY FUT", "FUTURE")
 
     def code_of(**changes: Any) -> str:
         body = order_body(exchange="NFO", **{"product": "NRML", "quantity": 65, **changes})

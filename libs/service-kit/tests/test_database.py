@@ -1,3 +1,4 @@
+import asyncio
 from collections.abc import Iterator
 
 import asyncpg
@@ -92,6 +93,23 @@ async def test_lock_that_is_not_won_in_time_is_told_as_such(empty_database_url: 
             with pytest.raises(asyncpg.LockNotAvailableError):
                 async with database.transaction() as connection:
                     await connection.execute("LOCK TABLE public.things")
+
+
+async def test_connection_the_server_ended_a_moment_ago_makes_the_record_unavailable(
+    restartable_postgres: EmbeddedPostgres,
+) -> None:
+    async with open_database(
+        restartable_postgres.url, role="vyomo", application="test", max_size=2
+    ) as database:
+        for attempt in range(40):
+            with pytest.raises(RecordUnavailableError):
+                async with database.connection() as ended:
+                    pid = await ended.fetchval("SELECT pg_backend_pid()")
+                    async with database.connection() as other:
+                        await other.fetchval("SELECT pg_terminate_backend($1)", pid)
+                    # What has arrived by now differs: nothing, the server's last word, or that and the end of the stream.
+                    await asyncio.sleep(attempt * 0.00005)
+                    await ended.fetchval("SELECT 1")
 
 
 async def test_stopped_server_is_unavailable_and_heals_when_it_returns(

@@ -11,7 +11,8 @@ import msgspec
 from vyomo_gateway.app import create_app
 from vyomo_gateway.edge.encoding import View
 from vyomo_gateway.edge.errors import ErrorAnswer
-from vyomo_gateway.orders.schemas import OrderBody
+from vyomo_gateway.orders.endpoints import CANCEL_REQUESTED
+from vyomo_gateway.orders.schemas import CancelRequestedAnswer, OrderBody
 
 DOCUMENT: dict[str, Any] = json.loads(
     json.dumps(create_app(services=None).openapi())  # pyright: ignore[reportArgumentType] - only its routes are looked at
@@ -47,6 +48,15 @@ def test_every_operation_shows_an_answer_that_fits_its_type():
         assert set(content["example"]) <= {field.encode_name for field in msgspec.structs.fields(decoded)}, (
             name
         )
+
+
+def test_an_unconfirmed_cancellation_has_its_own_shape():
+    answers = DOCUMENT["paths"]["/api/brokers/accounts/{account_id}/orders/{order_id}"]["delete"]["responses"]
+    content = answers["202"]["content"]["application/json"]
+
+    assert content["schema"]["$ref"].endswith(CancelRequestedAnswer.__name__)
+    shown = msgspec.convert(content["example"], CancelRequestedAnswer, strict=False)
+    assert (shown.code, shown.message) == ("CANCEL_UNCONFIRMED", CANCEL_REQUESTED)
 
 
 def test_every_operation_shows_its_errors():

@@ -25,6 +25,7 @@ from vyomo_gateway.settings import GatewaySettings
 from vyomo_ledger.tables import broker_accounts
 from vyomo_service_kit.database import open_database
 from vyomo_service_kit.sealing import PEPPER_FILE, ensure_keys
+from vyomo_service_kit.testing.waiting import eventually
 
 if TYPE_CHECKING:
     from conftest import Edge
@@ -145,6 +146,31 @@ async def test_a_revoked_and_an_expired_key_are_refused_within_seconds(edge: "Ed
     assert (await ask(edge, "GET", "/api/events", edge.read_key)).status_code == 401
     await asyncio.wait_for(socket.wait_closed(), 6)
     assert socket.close_code == 1008
+
+
+async def test_a_foreign_user_id_is_refused_however_it_is_written(edge: "Edge"):
+    for query in ("userId=bela", "%75serId=bela", "limit=1&user%49d=bela", "userId=asha&userId=bela"):
+        response = await edge.client.get(f"/api/brokers/accounts?{query}")
+        assert response.status_code == 403, query
+        assert response.json()["error"]["code"] == "USER_MISMATCH"
+    for query in ("%75serId=asha", "userid=bela", "limit=1"):
+        assert (await edge.client.get(f"/api/brokers/accounts?{query}")).status_code == 200, query
+
+
+async def test_only_the_whole_key_counts_as_its_use(edge: "Edge"):
+    async def last_used() -> Any:
+        connection = await asyncpg.connect(edge.postgres_url, server_settings={"role": "vyomo_gateway"})
+        at = await connection.fetchval(
+            "SELECT last_used_at FROM identity.api_keys WHERE key_id = $1", edge.read_key[8:16]
+        )
+        await connection.close()
+        return at
+
+    public_part_only = edge.read_key[:17] + "A" * 43
+    assert (await ask(edge, "GET", "/api/events", public_part_only)).status_code == 401
+    assert await last_used() is None
+    assert (await ask(edge, "GET", "/api/events", edge.read_key)).status_code == 200
+    assert await eventually(last_used)
 
 
 async def test_row_level_security_holds_where_a_query_forgets_the_user(edge: "Edge"):

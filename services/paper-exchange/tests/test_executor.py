@@ -3,7 +3,6 @@
 import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any
@@ -13,127 +12,20 @@ import pytest
 from vyomo_contracts.events import FundsChanged, OrderChanged, PositionChanged
 from vyomo_contracts.orders import Order, OrderModification
 from vyomo_contracts.reasons import ReasonCode
-from vyomo_contracts.topology import partition_of
 from vyomo_contracts.vocabulary import (
-    Exchange,
     OrderState,
     OrderType,
     PendingAction,
     Product,
     TransactionType,
 )
-from vyomo_ledger.instruments import InstrumentDirectory
-from vyomo_ledger.testing import RecordWorld, record_world
-from vyomo_ledger.writing import EventPublisher, Ledger, LedgerTransaction, PendingChange
-from vyomo_paper_exchange.adapters.catalogue import Listings
-from vyomo_paper_exchange.adapters.store import AccountRows, VenueStore
-from vyomo_paper_exchange.days import DayChange
+from vyomo_ledger.writing import Ledger, LedgerTransaction
+from vyomo_paper_exchange.adapters.store import AccountRows
 from vyomo_paper_exchange.domain.execution import Round
-from vyomo_paper_exchange.domain.margins import MarginRates
-from vyomo_paper_exchange.domain.market.market import SeededMarket
-from vyomo_paper_exchange.domain.matching import Consumption
-from vyomo_paper_exchange.domain.sessions import AlwaysOpen
-from vyomo_paper_exchange.domain.working import RestingOrders
-from vyomo_paper_exchange.executor import PaperExecutor
-from vyomo_paper_exchange.generate import load_generated
-from vyomo_paper_exchange.rounds import Rounds
-from vyomo_paper_exchange.testing import NOON, StandingClock, before_a_move, listings_on
-from vyomo_service_kit.database import Database, RecordUnavailableError, open_database
+from vyomo_paper_exchange.testing.venue import Venue
+from vyomo_service_kit.database import RecordUnavailableError
 from vyomo_service_kit.testing import eventually
 from vyomo_service_kit.testing.databases import execute
-
-PARTITIONS = 2
-MARKET_BUY: dict[str, Any] = {"order_type": OrderType.MARKET, "price": Decimal(0), "quantity": 10}
-
-
-@dataclass
-class Venue:
-    """A worker on the record of `record`, which plays the router."""
-
-    record: RecordWorld
-    database: Database
-    clock: StandingClock
-    rounds: Rounds
-    executor: PaperExecutor
-    days: DayChange
-    ledger: Ledger
-    store: VenueStore
-    resting: RestingOrders
-    consumption: Consumption
-
-    async def accept(self, account_id: int | None = None, **changes: Any) -> Order:
-        new = self.record.new(self.record.order(account_id, **(MARKET_BUY | changes)))
-        await self.record.ledger.accept([new])
-        return new.order
-
-    async def execute(self, account_id: int | None = None, **changes: Any) -> Order:
-        """Accept an order and run its lane."""
-        order = await self.accept(account_id, **changes)
-        await self.executor.run([order.account_id])
-        return await self.record.stored(order.order_id)
-
-    async def passive(self, ticks_above: int, **changes: Any) -> Order:
-        """A limit order to sell RELIANCE above the last price, executed. The market is about to rise to it."""
-        price = await self.last_price() + ticks_above * Decimal("0.10")
-        side = TransactionType.SELL
-        return await self.execute(order_type=OrderType.LIMIT, price=price, transaction_type=side, **changes)
-
-    async def last_price(self) -> Decimal:
-        mark = (await self.rounds.view([("NSE", "RELIANCE")])).mark(Exchange.NSE, "RELIANCE")
-        assert mark is not None
-        return mark.last_price
-
-    async def database_rows(self, query: str, *values: object) -> list[dict[str, Any]]:
-        """Rows only a worker may see."""
-        async with self.database.connection() as connection:
-            return [dict(row) for row in await connection.fetch(query, *values)]
-
-    async def ask(
-        self, order: Order, action: PendingAction, changes: OrderModification | None = None
-    ) -> Order:
-        """As the router does: note what is asked for, and ring."""
-        async with self.ledger.transaction() as transaction:
-            locked = await transaction.lock([(order.account_id, order.order_id)])
-            transaction.ask(PendingChange(locked[order.order_id], action, changes), self.clock.now())
-        await self.executor.run([order.account_id])
-        return await self.record.stored(order.order_id)
-
-
-@pytest.fixture
-async def venue(database_url: str, nats_url: str) -> AsyncGenerator[Venue]:
-    async with (
-        record_world(database_url, nats_url, partitions=PARTITIONS) as record,
-        open_database(database_url, role="vyomo_worker", application="paper", max_size=4) as database,
-    ):
-        publisher = EventPublisher(record.bus, database, record.clock, record.identifiers, source="paper")
-        ledger = Ledger(database, publisher, partitions=PARTITIONS)
-        async with publisher.running():
-            rise = before_a_move(SeededMarket(1), listings_on(NOON.date())["NSE:RELIANCE"], Decimal("0.002"))
-            made = await make_venue(record, database, ledger, StandingClock(rise))
-            await made.days.begin_day()
-            yield made
-
-
-async def make_venue(record: RecordWorld, database: Database, ledger: Ledger, clock: StandingClock) -> Venue:
-    store, market = VenueStore(), SeededMarket(1)
-    listings = Listings(InstrumentDirectory(database, clock))
-    async with database.connection() as connection:
-        rates = MarginRates(await store.margin_rates(connection))
-    rounds = Rounds(
-        store=store, listings=listings, market=market, sessions=AlwaysOpen(), rates=rates, clock=clock
-    )
-    resting, consumption = RestingOrders(), Consumption()
-    executor = PaperExecutor(
-        ledger=ledger,
-        store=store,
-        rounds=rounds,
-        clock=clock,
-        owns=lambda account_id: partition_of(account_id, PARTITIONS) < PARTITIONS,
-        resting=resting,
-        consumption=consumption,
-    )
-    days = DayChange(database, executor, listings, market, clock)
-    return Venue(record, database, clock, rounds, executor, days, ledger, store, resting, consumption)
 
 
 async def test_market_order_is_filled_in_one_step_with_position_funds_and_events(venue: Venue) -> None:
@@ -205,20 +97,10 @@ async def test_resting_order_is_modified_and_trades(venue: Venue) -> None:
     assert (modified.state, modified.price) == (OrderState.FILLED, better.price)
 
 
-async def until_traded(venue: Venue, order: Order) -> Order:
-    """Let the market run until the order has traded."""
-    for _ in range(20_000):
-        venue.clock.move(milliseconds=250)
-        await venue.executor.match_resting()
-        if len(venue.resting) == 0:
-            return await venue.record.stored(order.order_id)
-    pytest.fail("the market never came to the order")
-
-
 async def test_resting_order_trades_when_the_market_comes(venue: Venue) -> None:
     order = await venue.passive(3)
 
-    filled = await until_traded(venue, order)
+    filled = await venue.until_traded(order)
 
     assert (filled.state, filled.average_price) == (OrderState.FILLED, order.price)
     fills = await venue.record.rows("SELECT basis, quantity FROM ledger.fills ORDER BY id")
@@ -228,21 +110,21 @@ async def test_resting_order_trades_when_the_market_comes(venue: Venue) -> None:
 
 async def test_restart_restores_resting_orders_where_they_were(venue: Venue) -> None:
     order = await venue.passive(3)
-    other = await make_venue(venue.record, venue.database, venue.ledger, venue.clock)
+    other = await venue.another()
 
     await other.executor.restore()
 
     assert other.resting.get(order.order_id) == venue.resting.get(order.order_id)
-    assert (await until_traded(other, order)).state is OrderState.FILLED
+    assert (await other.until_traded(order)).state is OrderState.FILLED
 
 
 async def test_memory_is_corrected_when_another_process_served_the_order(venue: Venue) -> None:
     order = await venue.passive(3)
-    other = await make_venue(venue.record, venue.database, venue.ledger, venue.clock)
+    other = await venue.another()
     await other.executor.restore()
     await other.ask(order, PendingAction.CANCEL)
 
-    stored = await until_traded(venue, order)
+    stored = await venue.until_traded(order)
 
     assert stored.state is OrderState.CANCELLED
     assert await venue.record.rows("SELECT * FROM ledger.fills") == []
@@ -310,7 +192,7 @@ async def test_order_whose_commit_was_answered_by_silence_is_found_again(
     await venue.executor.run([order.account_id])
 
     assert venue.resting.get(order.order_id) is not None
-    assert (await until_traded(venue, order)).state is OrderState.FILLED
+    assert (await venue.until_traded(order)).state is OrderState.FILLED
 
 
 async def test_one_account_in_trouble_does_not_stop_another(
@@ -330,72 +212,6 @@ async def test_one_account_in_trouble_does_not_stop_another(
 
     assert (await venue.record.stored(bad.order_id)).state is OrderState.NEW
     assert (await venue.record.stored(good.order_id)).state is OrderState.FILLED
-
-
-async def test_day_order_expires_and_the_new_day_carries_the_rest(venue: Venue) -> None:
-    bought = await venue.execute(product=Product.CNC)
-    waiting = await venue.passive(900)
-    venue.clock.move(days=1)
-
-    await venue.executor.match_resting()
-    await venue.days.begin_day()
-
-    expired = await venue.record.stored(waiting.order_id)
-    assert (expired.state, expired.reason_code) == (OrderState.EXPIRED, ReasonCode.DAY_ENDED)
-    (holding,) = await venue.record.rows("SELECT * FROM accounts.holdings")
-    assert (holding["quantity"], holding["average_price"]) == (10, bought.average_price)
-    (position,) = await venue.record.rows("SELECT * FROM accounts.positions")
-    assert (position["quantity"], position["buy_value"], position["version"]) == (0, 0, 2)
-    sold = await venue.execute(product=Product.CNC, transaction_type=TransactionType.SELL)
-    assert sold.state is OrderState.FILLED
-
-
-async def test_expired_option_settles_at_its_intrinsic_value_and_its_row_goes(venue: Venue) -> None:
-    contract: dict[str, Any] = {
-        "exchange": Exchange.NFO,
-        "symbol": "NIFTY26NOV24500CE",
-        "product": Product.NRML,
-        "quantity": 65,
-    }
-    bought = await venue.execute(**contract)
-    assert bought.state is OrderState.FILLED
-    venue.clock.move(days=5)
-
-    await venue.days.begin_day()
-
-    (position,) = await venue.database_rows("SELECT quantity FROM venue.positions")
-    (account,) = await venue.database_rows("SELECT realised FROM venue.accounts")
-    assert position["quantity"] == 0
-    assert account["realised"] != 0
-    listed = await venue.record.rows("SELECT 1 FROM market.instruments WHERE symbol = 'NIFTY26NOV24500CE'")
-    assert listed == []
-    chain = await venue.record.rows(
-        "SELECT min(expiry) AS expiry FROM market.instruments WHERE kind = 'OPTION'"
-    )
-    assert chain[0]["expiry"] >= venue.clock.now().date()
-
-
-async def test_beginning_the_same_day_again_writes_nothing(venue: Venue) -> None:
-    before = await venue.record.rows("SELECT max(updated_at) AS at, count(*) FROM market.instruments")
-    venue.clock.move(minutes=5)
-
-    await venue.days.begin_day()
-
-    assert await venue.record.rows("SELECT max(updated_at) AS at, count(*) FROM market.instruments") == before
-
-
-async def test_generated_instruments_load_beside_the_catalogue_and_trade(
-    venue: Venue, database_url: str
-) -> None:
-    count = await load_generated(database_url, count=5_000, seed=1, at=venue.clock.now())
-    again = await load_generated(database_url, count=5_000, seed=1, at=venue.clock.now())
-
-    assert count == again == 5_000
-    (row,) = await venue.record.rows(
-        "SELECT symbol FROM market.instruments WHERE source = 'generated' AND exchange = 'NSE' ORDER BY symbol LIMIT 1"
-    )
-    order = await venue.execute(symbol=row["symbol"], quantity=1)
-    assert order.state is OrderState.FILLED
 
 
 async def test_account_created_with_unlimited_capital_has_no_balance(venue: Venue, database_url: str) -> None:
@@ -421,7 +237,7 @@ async def test_stop_triggers_and_trades(venue: Venue) -> None:
     order = await venue.execute(order_type=OrderType.SL_M, trigger_price=trigger)
     assert order.state is OrderState.TRIGGER_PENDING
 
-    filled = await until_traded(venue, order)
+    filled = await venue.until_traded(order)
 
     assert filled.state is OrderState.FILLED
     (row,) = await venue.database_rows("SELECT triggered_at, protection_price FROM venue.paper_orders")

@@ -29,6 +29,7 @@ UNAVAILABLE = (
     postgres.QueryCanceledError,
     postgres.TooManyConnectionsError,
     postgres.InterfaceError,
+    postgres.InternalClientError,  # the server's last word reached an idle connection, which is used before its end does
 )
 """What asyncpg raises while the server is down, starting, stopping, full, too slow, or no longer the primary."""
 

@@ -9,12 +9,15 @@ from typing import Final
 import structlog
 import uvicorn
 from starlette.types import ASGIApp
+from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
 log = structlog.get_logger()
 
 KEEP_ALIVE_SECONDS: Final = 75
 DRAIN_SECONDS: Final = 8
 WEBSOCKET_FRAME_LIMIT_BYTES: Final = 64 * 1024
+UNREAD_SECONDS: Final = 5.0
+"""How long a WebSocket client may take to read the last of a session that has ended."""
 _BACKLOG: Final = 2048
 
 
@@ -23,6 +26,13 @@ class _Server(uvicorn.Server):
     def capture_signals(self) -> Generator[None]:
         """`run_service` owns the signals."""
         yield
+
+
+class _WebSocketProtocol(WebSocketsSansIOProtocol):
+    async def run_asgi(self) -> None:
+        await super().run_asgi()
+        # `transport.close()` first sends what is buffered, so a client that reads no more would keep the connection for ever.
+        self.loop.call_later(UNREAD_SECONDS, self.transport.abort)
 
 
 @asynccontextmanager
@@ -37,7 +47,7 @@ async def serve_http(app: ASGIApp, *, host: str, port: int) -> AsyncGenerator[in
                 app,
                 loop="none",
                 http="httptools",
-                ws="websockets-sansio",
+                ws=_WebSocketProtocol,
                 ws_max_size=WEBSOCKET_FRAME_LIMIT_BYTES,
                 ws_per_message_deflate=False,
                 lifespan="off",

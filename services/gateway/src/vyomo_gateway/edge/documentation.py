@@ -28,7 +28,6 @@ _SENTENCES: Final = {
     ReasonCode.ACCOUNT_HAS_OPEN_ORDERS: "cancel the account's open orders first",
     ReasonCode.ACCOUNT_INACTIVE: "activate the account first",
     ReasonCode.ORDER_NOT_PENDING: "the order was filled completely before the cancellation took effect",
-    ReasonCode.CANCEL_UNCONFIRMED: "the broker has not confirmed the cancellation yet; read the order for its outcome",
     ReasonCode.MALFORMED_JSON: "the body is not valid JSON: Input data was truncated",
     ReasonCode.BODY_TOO_LARGE: "the body must not be larger than 16384 bytes",
     ReasonCode.UNSUPPORTED_MEDIA_TYPE: "send a JSON body with the header Content-Type: application/json",
@@ -55,13 +54,13 @@ def answers(
     *errors: ReasonCode,
     status: int = 200,
     also: Mapping[int, str] | None = None,
+    otherwise: Mapping[int, tuple[type[View], Mapping[str, Any], str]] | None = None,
     headers: Mapping[str, str] | None = None,
 ) -> dict[int | str, dict[str, Any]]:
-    """A route's `responses`: the success with an example, `also` other statuses of the same shape, and its errors."""
-    _examples.append(dict(example))
-    shown = {_EXAMPLE_NUMBER: len(_examples) - 1}
-    content = {"application/json": {"schema": {"$ref": _REFERENCE.format(answer.__name__)}, "example": shown}}
-    success: dict[str, Any] = {"description": "Success", "content": content}
+    """A route's `responses`: the success with an example, `also` other statuses of the same shape, `otherwise` those of
+    another (type, example, description), and its errors.
+    """
+    success = _success(answer, example, "Success")
     if headers:
         success["headers"] = {
             name: {"description": text, "schema": {"type": "string"}} for name, text in headers.items()
@@ -69,9 +68,18 @@ def answers(
     documented: dict[int | str, dict[str, Any]] = {status: success}
     for other, description in (also or {}).items():
         documented[other] = success | {"description": description}
+    for other, (view, shown, description) in (otherwise or {}).items():
+        documented[other] = _success(view, shown, description)
     for code in (*_COMMON_ERRORS, *errors, ReasonCode.INVALID_FIELD):
         documented.setdefault(int(code.http_status), _error(code))
     return documented
+
+
+def _success(answer: type[View], example: Mapping[str, Any], description: str) -> dict[str, Any]:
+    _examples.append(dict(example))
+    shown = {_EXAMPLE_NUMBER: len(_examples) - 1}
+    content = {"application/json": {"schema": {"$ref": _REFERENCE.format(answer.__name__)}, "example": shown}}
+    return {"description": description, "content": content}
 
 
 def _error(code: ReasonCode) -> dict[str, Any]:

@@ -103,6 +103,13 @@ ORDER_HISTORY: Final[dict[str, Any]] = {"success": True, "events": _EVENTS}
 EVENTS: Final[dict[str, Any]] = {"success": True, "events": _EVENTS, "nextCursor": 52559871}
 TRADES: Final[dict[str, Any]] = {"success": True, "trades": [_TRADE]}
 CANCELLED: Final[dict[str, Any]] = {"success": True, "message": "Order cancelled successfully"}
+CANCEL_REQUESTED: Final[dict[str, Any]] = {
+    "success": True,
+    "code": "CANCEL_UNCONFIRMED",
+    "message": "Cancellation requested, NOT confirmed: the broker has not answered within 5 seconds and the order may still "
+    "trade; read the order for its outcome",
+    "order": _ORDER | {"state": "OPEN", "pendingAction": "CANCEL", "version": 3},
+}
 SYNCED: Final[dict[str, Any]] = {"success": True, "message": "Positions synced successfully"}
 POSITIONS: Final[dict[str, Any]] = {
     "success": True,

@@ -2,6 +2,7 @@
 
 import base64
 import binascii
+import re
 from typing import Annotated, Final
 
 from fastapi import Depends, Query
@@ -14,6 +15,9 @@ from vyomo_gateway.edge.requests import LARGEST_ID
 DEFAULT_LIMIT: Final = 100
 LARGEST_LIMIT: Final = 500
 _PREFIX: Final = b"v1:"
+_KEY_PREFIX: Final = b"k1:"
+_SEPARATOR: Final = "\x1f"  # no exchange, symbol or product contains it
+_KEY: Final = re.compile(r"[^\x00-\x1f\x7f]*(?:\x1f[^\x00-\x1f\x7f]*){2}")
 
 Limit = Annotated[int, Query(ge=1, le=LARGEST_LIMIT, description=f"Rows a page, at most {LARGEST_LIMIT}")]
 
@@ -35,18 +39,63 @@ async def page_of(
 Paged = Annotated[Page, Depends(page_of)]
 
 
+class InstrumentPage(Struct, frozen=True):
+    """Which rows to read: those after this exchange, symbol and product, at most `limit`."""
+
+    limit: int
+    exchange: str = ""
+    symbol: str = ""
+    product: str = ""
+
+
+async def instrument_page_of(
+    limit: Limit = LARGEST_LIMIT,
+    cursor: Annotated[
+        str | None, Query(max_length=512, description="`nextCursor` of the page before")
+    ] = None,
+) -> InstrumentPage:
+    return InstrumentPage(limit) if cursor is None else InstrumentPage(limit, *_instrument_of(cursor))
+
+
+PagedByInstrument = Annotated[InstrumentPage, Depends(instrument_page_of)]
+"""The largest page unless asked otherwise: what an account holds is mostly wanted at once."""
+
+
 def cursor_at(position: int) -> str:
-    return base64.urlsafe_b64encode(_PREFIX + str(position).encode()).rstrip(b"=").decode()
+    return _cursor(_PREFIX, str(position))
+
+
+def cursor_after(exchange: str, symbol: str, product: str = "") -> str:
+    return _cursor(_KEY_PREFIX, _SEPARATOR.join((exchange, symbol, product)))
+
+
+def _cursor(prefix: bytes, text: str) -> str:
+    return base64.urlsafe_b64encode(prefix + text.encode()).rstrip(b"=").decode()
 
 
 def _position_of(cursor: str) -> int:
+    digits = _text_in(cursor, _PREFIX)
+    if digits is not None and digits.isascii() and digits.isdigit() and len(digits) <= 19:
+        return min(int(digits), LARGEST_ID)
+    raise _not_a_cursor()
+
+
+def _instrument_of(cursor: str) -> list[str]:
+    text = _text_in(cursor, _KEY_PREFIX)
+    if text is not None and _KEY.fullmatch(text):
+        return text.split(_SEPARATOR)
+    raise _not_a_cursor()
+
+
+def _text_in(cursor: str, prefix: bytes) -> str | None:
     try:
         raw = base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True)
-        prefix, digits = raw[: len(_PREFIX)], raw[len(_PREFIX) :]
-        if prefix == _PREFIX and digits.isdigit() and len(digits) <= 19:
-            return min(int(digits), LARGEST_ID)
+        return raw[len(prefix) :].decode() if raw.startswith(prefix) else None
     except (binascii.Error, ValueError):
-        pass
-    raise InvalidRequestError.one(
+        return None
+
+
+def _not_a_cursor() -> InvalidRequestError:
+    return InvalidRequestError.one(
         ReasonCode.INVALID_FIELD, "cursor", "cursor must be the nextCursor of an earlier answer"
     )

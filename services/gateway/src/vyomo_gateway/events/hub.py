@@ -11,7 +11,7 @@ from vyomo_contracts.events import Event, PositionChanged
 from vyomo_contracts.portfolio import Position
 from vyomo_gateway.commands import Envelopes
 from vyomo_gateway.edge.encoding import encode_json
-from vyomo_gateway.edge.problems import ApiError
+from vyomo_gateway.edge.problems import UnauthenticatedError
 from vyomo_gateway.events.feed import EventFeed
 from vyomo_gateway.events.messages import message_of, user_of
 from vyomo_gateway.events.prices import PriceFeed, price_entry
@@ -79,6 +79,20 @@ class SessionHub:
                 self._by_user.pop(session.caller.user_id, None)
             self._prices.unwatch(session.watched)
 
+    async def require_key(self, session: ClientSession) -> None:
+        """Close the session when its key is not valid any more.
+
+        Raises:
+            UnauthenticatedError: it was closed.
+            RecordUnavailableError: the key cannot be checked now.
+        """
+        try:
+            await self._authenticator.authenticate(session.authorization)
+        except UnauthenticatedError:
+            log.info("session.key_revoked", user_id=session.caller.user_id)
+            session.close(POLICY_VIOLATION)
+            raise
+
     async def subscribe(self, session: ClientSession, keys: Iterable[str]) -> None:
         """Watch, and tell the current prices at once."""
         before = session.watched
@@ -127,9 +141,5 @@ class SessionHub:
 
     async def _check_keys(self) -> None:
         for session in list(self.sessions()):
-            with suppress(RecordUnavailableError):
-                try:
-                    await self._authenticator.authenticate(session.authorization)
-                except ApiError:
-                    log.info("session.key_revoked", user_id=session.caller.user_id)
-                    session.close(POLICY_VIOLATION)
+            with suppress(RecordUnavailableError, UnauthenticatedError):
+                await self.require_key(session)

@@ -11,7 +11,7 @@ from vyomo_contracts.identifiers import instrument_key
 from vyomo_contracts.reasons import ReasonCode
 from vyomo_gateway.accounts.reads import ALL_ACCOUNTS, account_of
 from vyomo_gateway.edge.errors import error_view
-from vyomo_gateway.edge.problems import ApiError, InvalidRequestError
+from vyomo_gateway.edge.problems import ApiError, InvalidRequestError, UnauthenticatedError
 from vyomo_gateway.events.hub import SessionHub
 from vyomo_gateway.events.messages import (
     ErrorMessage,
@@ -35,8 +35,10 @@ from vyomo_gateway.portfolio.reads import POSITIONS_OF_USER, position_of
 from vyomo_gateway.portfolio.schemas import MarginsView, PositionView
 from vyomo_gateway.reading import Records
 from vyomo_service_kit.database import RecordUnavailableError
+from vyomo_service_kit.runtime import cancel_and_wait
 
 _UNSUPPORTED_DATA: Final = 1003
+_FAREWELL_SECONDS: Final = 1.0
 
 
 class LiveService:
@@ -53,16 +55,35 @@ class LiveService:
         session = ClientSession(socket, caller, authorization)
         with suppress(WebSocketDisconnect, OSError):
             async with self._hub.joined(session):
-                listening = asyncio.create_task(self._listen(socket, session))
                 try:
-                    await self._catch_up(session, since)
-                    await self._send_until_over(session, listening)
+                    if session.close_code is None:  # or there are too many of this user
+                        await self._converse(socket, session, since)
+                except UnauthenticatedError:
+                    pass  # whoever found out has closed it
                 except RecordUnavailableError:
-                    await socket.close(TRY_AGAIN_LATER)
-                finally:
-                    listening.cancel()
-                    with suppress(asyncio.CancelledError, WebSocketDisconnect, OSError):
-                        await listening
+                    session.close(TRY_AGAIN_LATER)
+            if session.close_code is not None:
+                # A client that reads no more cannot be told why it is let go.
+                async with asyncio.timeout(_FAREWELL_SECONDS):
+                    await socket.close(session.close_code)
+
+    async def _converse(self, socket: WebSocket, session: ClientSession, since: int | None) -> None:
+        """Talk and listen until the client leaves or the session is closed, whatever either is in the middle of."""
+        talking = asyncio.create_task(self._talk(session, since))
+        listening = asyncio.create_task(self._listen(socket, session))
+        closing = asyncio.create_task(session.until_closed())
+        tasks = (talking, listening, closing)
+        try:
+            await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            await cancel_and_wait(*tasks)
+        for task in tasks:
+            if not task.cancelled():
+                task.result()
+
+    async def _talk(self, session: ClientSession, since: int | None) -> None:
+        await self._catch_up(session, since)
+        await session.send_queued()
 
     async def _catch_up(self, session: ClientSession, since: int | None) -> None:
         """What happened after `since`, then how things stand; what happens meanwhile queues up behind it."""
@@ -75,6 +96,8 @@ class LiveService:
 
     async def _replay(self, session: ClientSession, since: int) -> None:
         while True:
+            # A replay may take minutes: a key that is revoked meanwhile gets no further page.
+            await self._hub.require_key(session)
             events, cursor = await self._events.page(session.caller, since, REPLAY_PAGE)
             for event in events:
                 # Events arrive here in the order of their sequence, so each is a point to resume from.
@@ -97,14 +120,6 @@ class LiveService:
             margins = MarginsView.of(account.funds, unlimited=account.unlimited)
             await session.send_now(MarginMessage(account_id=account.id, margins=margins))
         await self._hub.watch_positions(session, positions)
-
-    async def _send_until_over(self, session: ClientSession, listening: "asyncio.Task[None]") -> None:
-        sending = asyncio.create_task(session.send_queued())
-        done, _ = await asyncio.wait({sending, listening}, return_when=asyncio.FIRST_COMPLETED)
-        if sending not in done:
-            sending.cancel()
-        with suppress(asyncio.CancelledError):
-            await sending
 
     async def _listen(self, socket: WebSocket, session: ClientSession) -> None:
         """Serve what the client says, until it leaves."""

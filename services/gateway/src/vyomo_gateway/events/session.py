@@ -32,9 +32,15 @@ class ClientSession:
         self._messages: deque[bytes] = deque()
         self._prices: dict[str, msgspec.Raw] = {}
         self._something = asyncio.Event()
+        self._closed = asyncio.Event()
         self._close_code: int | None = None
         self._subscribed: set[str] = set()
         self._open_positions: dict[_PositionKey, str] = {}
+
+    @property
+    def close_code(self) -> int | None:
+        """Why this side wants to end it; None while it does not."""
+        return self._close_code
 
     @property
     def watched(self) -> set[str]:
@@ -78,22 +84,23 @@ class ClientSession:
             self._something.set()
 
     def close(self, code: int) -> None:
+        """End the session, at once: what it is doing is given up, also a send that a slow client blocks."""
         self._close_code = self._close_code or code
-        self._something.set()
+        self._closed.set()
+
+    async def until_closed(self) -> None:
+        await self._closed.wait()
 
     async def send_now(self, message: View) -> None:
         await self._send(encode_json(message))
 
     async def send_queued(self) -> None:
-        """Send what is offered, in its order, prices last, until the session is closed from this side."""
+        """Send what is offered, in its order, prices last, for as long as the session lasts."""
         while True:
             await self._something.wait()
             self._something.clear()
-            while self._messages and self._close_code is None:
+            while self._messages:
                 await self._send(self._messages.popleft())
-            if self._close_code is not None:
-                await self._socket.close(self._close_code)
-                return
             if self._prices:
                 prices, self._prices = self._prices, {}
                 await self._send(encode_json(PriceMessage(prices=list(prices.values()))))

@@ -5,7 +5,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final
 
-from asyncpg import PostgresError
+from asyncpg import InterfaceError, PostgresError
 
 from vyomo_contracts.messages import Principal
 from vyomo_contracts.vocabulary import Scope
@@ -19,6 +19,8 @@ CACHE_SECONDS: Final = 2.0
 """How long a revoked key may still be served."""
 _CACHE_LIMIT: Final = 10_000
 _LOOKUP_SECONDS: Final = 2.5
+_TOUCH_SECONDS: Final = 60.0
+"""How often the use of a key is written down at most; the record itself takes it every five minutes."""
 _SCHEME: Final = "bearer "
 
 
@@ -48,6 +50,8 @@ class Authenticator:
         self._known: dict[str, tuple[float, StoredKey | None]] = {}
         self._looking: dict[str, asyncio.Task[StoredKey | None]] = {}
         self._callers: dict[str, tuple[StoredKey, Caller]] = {}
+        self._touched: dict[str, float] = {}
+        self._noting: set[asyncio.Task[None]] = set()
 
     async def authenticate(self, authorization: str | None) -> Caller:
         """The caller.
@@ -69,6 +73,7 @@ class Authenticator:
             or not stored.is_valid_at(self._clock.now())
         ):
             raise UnauthenticatedError("this API key is not valid: unknown, revoked or expired")
+        self._note_use(key.key_id)
         return self._caller(key.key_id, stored)
 
     def _caller(self, key_id: str, stored: StoredKey) -> Caller:
@@ -78,6 +83,23 @@ class Authenticator:
         caller = Caller(Principal(user_id=stored.user_id, key_id=key_id), stored.scopes)
         self._callers[key_id] = (stored, caller)
         return caller
+
+    def _note_use(self, key_id: str) -> None:
+        """Only ever for a key that was shown to be right: whoever knows its public part alone has not used it."""
+        now = self._clock.elapsed()
+        if now - self._touched.get(key_id, -_TOUCH_SECONDS) < _TOUCH_SECONDS:
+            return
+        self._touched[key_id] = now
+        # Courtesy for the key's owner, so no caller waits for it.
+        noting = asyncio.create_task(self._touch(key_id))
+        self._noting.add(noting)
+        noting.add_done_callback(self._noting.discard)
+
+    async def _touch(self, key_id: str) -> None:
+        # A record that takes no writes now, or a gateway that stops, loses the note and nothing else.
+        with suppress(PostgresError, InterfaceError, RecordUnavailableError, TimeoutError):
+            async with asyncio.timeout(_LOOKUP_SECONDS), self._database.connection() as connection:
+                await touch_key(connection, key_id, self._clock.now())
 
     async def _find(self, key_id: str) -> StoredKey | None:
         known = self._known.get(key_id)
@@ -95,14 +117,11 @@ class Authenticator:
         try:
             async with asyncio.timeout(_LOOKUP_SECONDS), self._database.connection() as connection:
                 stored = await find_key(connection, key_id)
-                if stored is not None:
-                    # Courtesy for the key's owner: a record that takes no writes now must not refuse reads.
-                    with suppress(PostgresError):
-                        await touch_key(connection, key_id, self._clock.now())
         except TimeoutError as error:
             raise RecordUnavailableError("the key could not be looked up in time") from error
         if len(self._known) >= _CACHE_LIMIT:
             self._known.clear()
             self._callers.clear()
+            self._touched.clear()
         self._known[key_id] = (self._clock.elapsed(), stored)
         return stored

@@ -44,7 +44,8 @@ class Guard:
         caller = await self._authenticator.authenticate(authorization_of(scope))
         caller.require(KeyScope.READ if scope.get("method", "GET") in _READING else KeyScope.TRADE)
         query: bytes = scope["query_string"]
-        if b"userId" in query:
+        if query:
+            # Decoded first: `%75serId` is `userId` to every reader behind this one.
             for name, value in parse_qsl(query.decode("latin-1"), keep_blank_values=True):
                 if name == "userId" and value != caller.user_id:
                     raise UserMismatchError

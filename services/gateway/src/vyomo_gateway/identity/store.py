@@ -20,6 +20,13 @@ _ADD_USER: Final = "INSERT INTO identity.users (user_id) VALUES ($1) ON CONFLICT
 _ADD_KEY: Final = """
 INSERT INTO identity.api_keys (key_id, user_id, digest, scopes, name, expires_at) VALUES ($1, $2, $3, $4, $5, $6)
 """
+_LIST: Final = """
+SELECT key_id, user_id, name, scopes, created_at, last_used_at, expires_at, revoked_at
+FROM identity.api_keys ORDER BY created_at, key_id
+"""
+_REVOKE: Final = """
+UPDATE identity.api_keys SET revoked_at = coalesce(revoked_at, $2) WHERE key_id = $1 RETURNING name
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +39,25 @@ class StoredKey:
 
     def is_valid_at(self, moment: datetime) -> bool:
         return self.revoked_at is None and (self.expires_at is None or moment < self.expires_at)
+
+
+@dataclass(frozen=True, slots=True)
+class ListedKey:
+    """A key as its owner is shown it; nothing here lets anybody in."""
+
+    key_id: str
+    user_id: str
+    name: str
+    scopes: tuple[str, ...]
+    created_at: datetime
+    last_used_at: datetime | None
+    expires_at: datetime | None
+    revoked_at: datetime | None
+
+    def state_at(self, moment: datetime) -> str:
+        if self.revoked_at is not None:
+            return "revoked"
+        return "expired" if self.expires_at is not None and self.expires_at <= moment else "active"
 
 
 async def find_key(connection: Connection, key_id: str) -> StoredKey | None:
@@ -62,3 +88,25 @@ async def add_key(
     await connection.execute(_ADD_USER, user_id)
     digest = key.digest(pepper)
     await connection.execute(_ADD_KEY, key.key_id, user_id, digest, list(scopes), name, expires_at)
+
+
+async def list_keys(connection: Connection) -> list[ListedKey]:
+    """Every key of this installation, oldest first."""
+    return [
+        ListedKey(
+            key_id=row["key_id"],
+            user_id=row["user_id"],
+            name=row["name"],
+            scopes=tuple(sorted(row["scopes"])),
+            created_at=row["created_at"],
+            last_used_at=row["last_used_at"],
+            expires_at=row["expires_at"],
+            revoked_at=row["revoked_at"],
+        )
+        for row in await connection.fetch(_LIST)
+    ]
+
+
+async def revoke_key(connection: Connection, key_id: str, at: datetime) -> str | None:
+    """The name of the key that is revoked from now on, or was before; None when there is no such key."""
+    return await connection.fetchval(_REVOKE, key_id, at)

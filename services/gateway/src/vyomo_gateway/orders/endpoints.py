@@ -3,7 +3,7 @@ from typing import Annotated, Final
 from fastapi import APIRouter, Header, Request
 
 from vyomo_contracts.reasons import ReasonCode
-from vyomo_contracts.vocabulary import PendingAction
+from vyomo_contracts.vocabulary import OrderState, PendingAction
 from vyomo_gateway.edge import examples
 from vyomo_gateway.edge.documentation import ACCOUNT_ERRORS, BODY_ERRORS, ORDER_ERRORS, answers
 from vyomo_gateway.edge.encoding import JsonResponse
@@ -13,6 +13,7 @@ from vyomo_gateway.identity.guard import CurrentCaller
 from vyomo_gateway.orders.requests import wait_seconds
 from vyomo_gateway.orders.schemas import (
     CancelBody,
+    CancelRequestedAnswer,
     MessageAnswer,
     ModifyBody,
     OrderAnswer,
@@ -24,6 +25,10 @@ from vyomo_gateway.orders.schemas import (
 from vyomo_gateway.services import Serving
 
 CANCELLED: Final = "Order cancelled successfully"
+CANCEL_REQUESTED: Final = (
+    "Cancellation requested, NOT confirmed: the broker has not answered within 5 seconds and the order may still trade; "
+    "read the order for its outcome"
+)
 
 router = APIRouter(prefix="/api/brokers/accounts/{account_id:int}", tags=["orders"], route_class=GatewayRoute)
 
@@ -167,15 +172,22 @@ async def modify_order(  # noqa: PLR0917 - FastAPI passes them by name
     "/orders/{order_id}",
     summary="Cancel a pending order",
     description="Answers once the broker has really cancelled, waiting at most 5 seconds. A lost race answers 409 and says "
-    "what happened instead; no verdict in time answers 202 with the code CANCEL_UNCONFIRMED.",
+    "what happened instead. Without a verdict in time it answers 202 with `code` CANCEL_UNCONFIRMED: the request is recorded and "
+    "goes on, but the order is not cancelled yet and may still trade; read it, or watch `/ws`, for its outcome.",
     response_model=None,
     responses=answers(
         MessageAnswer,
         examples.CANCELLED,
         *ORDER_ERRORS,
         ReasonCode.ORDER_NOT_PENDING,
-        ReasonCode.CANCEL_UNCONFIRMED,
         *BODY_ERRORS,
+        otherwise={
+            202: (
+                CancelRequestedAnswer,
+                examples.CANCEL_REQUESTED,
+                "Requested; the broker has not confirmed it",
+            )
+        },
     ),
 )
 async def cancel_order(
@@ -185,7 +197,9 @@ async def cancel_order(
     services: Serving,
     body: CancelBody | None = None,
 ) -> JsonResponse:
-    await services.orders.cancel(caller, account_id, order_id, body.reason if body else None)
+    order = await services.orders.cancel(caller, account_id, order_id, body.reason if body else None)
+    if order.state is not OrderState.CANCELLED:
+        return JsonResponse(CancelRequestedAnswer(message=CANCEL_REQUESTED, order=OrderView.of(order)), 202)
     return JsonResponse(MessageAnswer(message=CANCELLED))
 
 

@@ -190,6 +190,15 @@ class TradesAnswer(View, frozen=True, kw_only=True):
     next_cursor: str | UnsetType = UNSET
 
 
+class CancelRequestedAnswer(View, frozen=True, kw_only=True):
+    """Asked for and not confirmed yet. `order` is as it is now, its `pendingAction` CANCEL."""
+
+    success: Literal[True] = True
+    code: Literal["CANCEL_UNCONFIRMED"] = "CANCEL_UNCONFIRMED"
+    message: str
+    order: OrderView
+
+
 class MessageAnswer(View, frozen=True, kw_only=True):
     success: Literal[True] = True
     message: str

@@ -87,12 +87,12 @@ class OrderService:
         )
         return _order_in(reply)
 
-    async def cancel(self, caller: Caller, account_id: int, order_id: str, reason: str | None) -> None:
-        """Returns once the order is really cancelled.
+    async def cancel(self, caller: Caller, account_id: int, order_id: str, reason: str | None) -> Order:
+        """The cancelled order; or, still open, one whose cancellation the broker has not answered within `CANCEL_SECONDS`.
 
         Raises:
             RefusedError: nothing to cancel.
-            ApiError: something else happened instead, or the broker has not answered within `CANCEL_SECONDS`.
+            ApiError: something else happened instead.
         """
         reply = await self._commands.cancel(
             CancelOrder(principal=caller.principal, account_id=account_id, order_id=order_id, reason=reason)
@@ -100,8 +100,10 @@ class OrderService:
         order = await self.until_answered(
             caller, _order_in(reply), seconds=CANCEL_SECONDS, action=PendingAction.CANCEL
         )
-        if order.state is not OrderState.CANCELLED:
+        is_asked = not order.state.is_terminal and order.pending_action is PendingAction.CANCEL
+        if order.state is not OrderState.CANCELLED and not is_asked:
             raise _not_cancelled(order)
+        return order
 
     async def until_answered(
         self, caller: Caller, order: Order, *, seconds: float, action: PendingAction | None = None
@@ -174,12 +176,6 @@ def _order_in(reply: OrderReply) -> Order:
 
 
 def _not_cancelled(order: Order) -> ApiError:
-    if not order.state.is_terminal and order.pending_action is PendingAction.CANCEL:
-        return ApiError(
-            ReasonCode.CANCEL_UNCONFIRMED,
-            f"the broker has not confirmed the cancellation of {order.order_id} yet; read the order for its outcome",
-            detail={"orderId": order.order_id, "status": order.status},
-        )
     if not order.state.is_terminal:
         why = f": {order.reason}" if order.reason else ""
         return ApiError(

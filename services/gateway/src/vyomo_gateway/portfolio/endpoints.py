@@ -6,6 +6,7 @@ from vyomo_contracts.reasons import ReasonCode
 from vyomo_gateway.edge import examples
 from vyomo_gateway.edge.documentation import ACCOUNT_ERRORS, answers
 from vyomo_gateway.edge.encoding import JsonResponse
+from vyomo_gateway.edge.paging import PagedByInstrument
 from vyomo_gateway.edge.requests import AccountNumber, GatewayRoute
 from vyomo_gateway.identity.guard import CurrentCaller
 from vyomo_gateway.orders.schemas import MessageAnswer
@@ -22,11 +23,14 @@ router = APIRouter(
 @router.get(
     "/positions",
     summary="The day's positions, valued at current prices",
+    description="What is open and what was traded today, in the order of exchange, symbol and product.",
     response_model=None,
     responses=answers(PositionsAnswer, examples.POSITIONS, *ACCOUNT_ERRORS),
 )
-async def list_positions(account_id: AccountNumber, caller: CurrentCaller, services: Serving) -> JsonResponse:
-    return JsonResponse(PositionsAnswer(positions=await services.portfolio.positions(caller, account_id)))
+async def list_positions(
+    account_id: AccountNumber, page: PagedByInstrument, caller: CurrentCaller, services: Serving
+) -> JsonResponse:
+    return JsonResponse(await services.portfolio.positions(caller, account_id, page))
 
 
 @router.get(
@@ -35,8 +39,10 @@ async def list_positions(account_id: AccountNumber, caller: CurrentCaller, servi
     response_model=None,
     responses=answers(HoldingsAnswer, examples.HOLDINGS, *ACCOUNT_ERRORS),
 )
-async def list_holdings(account_id: AccountNumber, caller: CurrentCaller, services: Serving) -> JsonResponse:
-    return JsonResponse(HoldingsAnswer(holdings=await services.portfolio.holdings(caller, account_id)))
+async def list_holdings(
+    account_id: AccountNumber, page: PagedByInstrument, caller: CurrentCaller, services: Serving
+) -> JsonResponse:
+    return JsonResponse(await services.portfolio.holdings(caller, account_id, page))
 
 
 @router.get(

@@ -3,6 +3,8 @@
 from decimal import Decimal
 from typing import Literal
 
+from msgspec import UNSET, UnsetType
+
 from vyomo_contracts.instruments import Quote
 from vyomo_contracts.money import ZERO
 from vyomo_contracts.portfolio import Funds, Holding, Position, value_position
@@ -16,7 +18,7 @@ class PositionView(View, frozen=True, kw_only=True):
     exchange: Exchange
     product: Product
     quantity: int
-    """Net units, negative when short, 0 once closed."""
+    """Net units, negative when short, 0 once closed; shown until the day ends."""
     average_price: Decimal
     current_price: Decimal
     pnl: Decimal
@@ -121,11 +123,13 @@ class MarginsView(View, frozen=True, kw_only=True):
 class PositionsAnswer(View, frozen=True, kw_only=True):
     success: Literal[True] = True
     positions: list[PositionView]
+    next_cursor: str | UnsetType = UNSET
 
 
 class HoldingsAnswer(View, frozen=True, kw_only=True):
     success: Literal[True] = True
     holdings: list[HoldingView]
+    next_cursor: str | UnsetType = UNSET
 
 
 class MarginsAnswer(View, frozen=True, kw_only=True):

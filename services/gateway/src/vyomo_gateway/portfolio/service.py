@@ -4,12 +4,14 @@ from vyomo_contracts.commands import Account, SyncPositions
 from vyomo_contracts.identifiers import instrument_key
 from vyomo_gateway.accounts.reads import ONE_ACCOUNT, account_of
 from vyomo_gateway.commands import Commands
+from vyomo_gateway.edge.paging import InstrumentPage, cursor_after
 from vyomo_gateway.edge.problems import AccountNotFoundError, RefusedError
 from vyomo_gateway.identity.authentication import Caller
 from vyomo_gateway.market.quotes import Quotes
-from vyomo_gateway.portfolio.reads import HOLDINGS, POSITIONS, holding_of, position_of
-from vyomo_gateway.portfolio.schemas import HoldingView, PositionView
-from vyomo_gateway.reading import Records
+from vyomo_gateway.portfolio.reads import HOLDING_PAGE, POSITION_PAGE, holding_of, position_of
+from vyomo_gateway.portfolio.schemas import HoldingsAnswer, HoldingView, PositionsAnswer, PositionView
+from vyomo_gateway.reading import Records, Statement
+from vyomo_service_kit.database import Row
 
 
 class PortfolioService:
@@ -18,26 +20,41 @@ class PortfolioService:
         self._commands = commands
         self._quotes = quotes
 
-    async def positions(self, caller: Caller, account_id: int) -> list[PositionView]:
-        async with self._records.read(caller) as reader:
-            rows = await reader.rows(POSITIONS, account_id=account_id)
-            if not rows:
-                await reader.require_account(account_id)
-        quotes = await self._quotes.ask_if_possible(_key(row["exchange"], row["symbol"]) for row in rows)
-        return [
-            PositionView.of(position_of(row), quotes.get(_key(row["exchange"], row["symbol"])))
-            for row in rows
-        ]
+    async def positions(self, caller: Caller, account_id: int, page: InstrumentPage) -> PositionsAnswer:
+        rows, more = await self._page(caller, POSITION_PAGE, account_id, page)
+        quotes = await self._quotes.ask_if_possible(map(_key, rows))
+        views = [PositionView.of(position_of(row), quotes.get(_key(row))) for row in rows]
+        if not more:
+            return PositionsAnswer(positions=views)
+        last = views[-1]
+        return PositionsAnswer(
+            positions=views, next_cursor=cursor_after(last.exchange, last.symbol, last.product)
+        )
 
-    async def holdings(self, caller: Caller, account_id: int) -> list[HoldingView]:
+    async def holdings(self, caller: Caller, account_id: int, page: InstrumentPage) -> HoldingsAnswer:
+        rows, more = await self._page(caller, HOLDING_PAGE, account_id, page)
+        quotes = await self._quotes.ask_if_possible(map(_key, rows))
+        views = [HoldingView.of(holding_of(row), quotes.get(_key(row))) for row in rows]
+        if not more:
+            return HoldingsAnswer(holdings=views)
+        return HoldingsAnswer(holdings=views, next_cursor=cursor_after(views[-1].exchange, views[-1].symbol))
+
+    async def _page(
+        self, caller: Caller, statement: Statement, account_id: int, page: InstrumentPage
+    ) -> tuple[list[Row], bool]:
+        """The page's rows, and whether there are more after them."""
         async with self._records.read(caller) as reader:
-            rows = await reader.rows(HOLDINGS, account_id=account_id)
+            rows = await reader.rows(
+                statement,
+                account_id=account_id,
+                after_exchange=page.exchange,
+                after_symbol=page.symbol,
+                after_product=page.product,
+                limit=page.limit + 1,
+            )
             if not rows:
                 await reader.require_account(account_id)
-        quotes = await self._quotes.ask_if_possible(_key(row["exchange"], row["symbol"]) for row in rows)
-        return [
-            HoldingView.of(holding_of(row), quotes.get(_key(row["exchange"], row["symbol"]))) for row in rows
-        ]
+        return rows[: page.limit], len(rows) > page.limit
 
     async def margins(self, caller: Caller, account_id: int) -> Account:
         async with self._records.read(caller) as reader:
@@ -59,5 +76,5 @@ class PortfolioService:
         return reply.synced
 
 
-def _key(exchange: str, symbol: str) -> str:
-    return instrument_key(exchange, symbol)
+def _key(row: Row) -> str:
+    return instrument_key(row["exchange"], row["symbol"])
