@@ -111,6 +111,8 @@ class Bus:
         self._client = await self.broker.connect()
         await self.broker.start()
         await self._client.subscribe(subjects.health(self._name), cb=self._answer_health)
+        # Subscriptions are on their way only: whoever hears that we are ready may ask before the server knows of them.
+        await self._client.flush()
         try:
             yield self
         finally:
