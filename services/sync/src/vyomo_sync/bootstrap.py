@@ -41,8 +41,6 @@ async def service(settings: SyncSettings | None = None) -> AsyncGenerator[None]:
         await bus.connect()
         await wait_for_consumer(bus.stored, SYNC_CONSUMER, limit_seconds=settings.topology_wait_seconds)
         async with bus.open():
-            # The server knows our subscriptions before anyone is told that we are ready.
-            await bus.client.flush()
             loop = asyncio.create_task(
                 repeat(
                     reconciling.run_once,
