@@ -101,15 +101,19 @@ async def test_connection_the_server_ended_a_moment_ago_makes_the_record_unavail
     async with open_database(
         restartable_postgres.url, role="vyomo", application="test", max_size=2
     ) as database:
+
+        async def use_what_was_ended(after_seconds: float) -> None:
+            async with database.connection() as ended:
+                pid = await ended.fetchval("SELECT pg_backend_pid()")
+                async with database.connection() as other:
+                    await other.fetchval("SELECT pg_terminate_backend($1)", pid)
+                # What has arrived by now differs: nothing, the server's last word, or that and the end of the stream.
+                await asyncio.sleep(after_seconds)
+                await ended.fetchval("SELECT 1")
+
         for attempt in range(40):
             with pytest.raises(RecordUnavailableError):
-                async with database.connection() as ended:
-                    pid = await ended.fetchval("SELECT pg_backend_pid()")
-                    async with database.connection() as other:
-                        await other.fetchval("SELECT pg_terminate_backend($1)", pid)
-                    # What has arrived by now differs: nothing, the server's last word, or that and the end of the stream.
-                    await asyncio.sleep(attempt * 0.00005)
-                    await ended.fetchval("SELECT 1")
+                await use_what_was_ended(attempt * 0.00005)
 
 
 async def test_stopped_server_is_unavailable_and_heals_when_it_returns(

@@ -111,8 +111,7 @@ class Bus:
         self._client = await self.broker.connect()
         await self.broker.start()
         await self._client.subscribe(subjects.health(self._name), cb=self._answer_health)
-        # Subscriptions are on their way only: whoever hears that we are ready may ask before the server knows of them.
-        await self._client.flush()
+        await self.until_subscribed()
         try:
             yield self
         finally:
@@ -121,6 +120,12 @@ class Bus:
     async def connect(self) -> None:
         """Connect without starting handlers, for those who must declare or wait for streams first."""
         self._client = await self.broker.connect()
+
+    async def until_subscribed(self, *, limit_seconds: int = 10) -> None:
+        """Returns once the server knows every subscription made so far: whoever hears that we are ready may ask at once."""
+        # A flush writes its PING before commands that still wait for nats-py's flusher; the first gives the flusher its turn.
+        await self.client.flush(timeout=limit_seconds)
+        await self.client.flush(timeout=limit_seconds)
 
     async def request(
         self, subject: str, message: Envelope, answer: type[Answer], *, timeout_seconds: float

@@ -50,6 +50,7 @@ class MarketFeed:
         # Queue groups: of several processes one answers a request, and one follows an instrument.
         quotes = await client.subscribe(subjects.QUOTES, queue=SOURCE, cb=self._on_quotes)
         watches = await client.subscribe(subjects.WATCH_INSTRUMENTS, queue=SOURCE, cb=self._on_watch)
+        await self._bus.until_subscribed()
         publishing = asyncio.create_task(self._publish_ticks())
         try:
             yield

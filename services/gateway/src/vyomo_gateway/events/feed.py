@@ -21,7 +21,7 @@ Listener = Callable[[Event], None]
 
 LINGER_SECONDS: Final = 10.0
 """The subscription outlives its last user by this, so that a client who waits for each order pays for it once."""
-_FLUSH_SECONDS: Final = 1
+_SUBSCRIBE_SECONDS: Final = 1
 
 
 class EventFeed:
@@ -75,7 +75,7 @@ class EventFeed:
             self._running = True
             # Only after this answer is the subscription known to the server. If it fails, the reconnect resumes everyone.
             with suppress(NatsError, BusUnavailableError, OSError, TimeoutError):
-                await self._bus.client.flush(timeout=_FLUSH_SECONDS)
+                await self._bus.until_subscribed(limit_seconds=_SUBSCRIBE_SECONDS)
 
     def _rest_soon(self) -> None:
         if self._rest_later is not None:
