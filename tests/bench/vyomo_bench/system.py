@@ -105,6 +105,17 @@ class Api:
         secrets = {"apiKey": "bench", "apiSecret": "bench"}
         return await self._create({"broker": "zerodha", "clientId": client_id, **secrets})
 
+    async def create_angel_account(self, client_id: str) -> int:
+        return await self._create(
+            {
+                "broker": "angel",
+                "clientId": client_id,
+                "apiKey": "bench",
+                "password": "0000",
+                "totpSecret": "JBSWY3DPEHPK3PXP",
+            }
+        )
+
     async def _create(self, body: dict[str, Any]) -> int:
         reply = await self.call("POST", "/api/brokers/accounts", body)
         return int(_expect(reply, 200, 201)["account"]["id"])

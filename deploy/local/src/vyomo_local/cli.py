@@ -25,7 +25,7 @@ examples:
 """
 
 # These hand their arguments on untouched, also those that start with a dash.
-_PASSING_ON = ("test", "bench")
+_PASSING_ON = ("test", "bench", "chaos")
 
 
 def main(arguments: Sequence[str] | None = None, system: System = VYOMO) -> int:
@@ -109,6 +109,11 @@ def _parser() -> argparse.ArgumentParser:
         "bench",
         "measure latency, throughput and memory; arguments go to the benchmark",
         "./vyomo bench --quick --json",
+    )
+    add(
+        "chaos",
+        "kill, pause and wipe the parts of a system of its own under load, and count what was lost or doubled",
+        "./vyomo chaos --minutes 3 --seed 7",
     )
     return parser
 
@@ -206,6 +211,12 @@ def _bench(_: argparse.Namespace, __: StateFolder, ___: System, arguments: list[
     return bench(arguments)
 
 
+def _chaos(_: argparse.Namespace, __: StateFolder, ___: System, arguments: list[str]) -> int:
+    from vyomo_local.developing import chaos  # noqa: PLC0415
+
+    return chaos(arguments)
+
+
 _COMMANDS: dict[str, Callable[[argparse.Namespace, StateFolder, System, list[str]], int]] = {
     "up": _up,
     "down": _down,
@@ -217,6 +228,7 @@ _COMMANDS: dict[str, Callable[[argparse.Namespace, StateFolder, System, list[str
     "check": _check,
     "test": _test,
     "bench": _bench,
+    "chaos": _chaos,
 }
 
 

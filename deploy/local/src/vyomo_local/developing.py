@@ -1,4 +1,4 @@
-"""`./vyomo check`, `test` and `bench`: the same commands on a laptop, before a commit and in CI."""
+"""`./vyomo check`, `test`, `bench` and `chaos`: the same commands on a laptop, before a commit and in CI."""
 
 import os
 import subprocess
@@ -49,6 +49,10 @@ def test(arguments: Sequence[str]) -> int:
 
 def bench(arguments: Sequence[str]) -> int:
     return _run((sys.executable, str(project_folder() / "tests" / "bench" / "run.py"), *arguments))
+
+
+def chaos(arguments: Sequence[str]) -> int:
+    return _run((sys.executable, str(project_folder() / "tests" / "chaos" / "run.py"), *arguments))
 
 
 def _run(command: Sequence[str]) -> int:

@@ -1,0 +1,49 @@
+"""The verdict as a table for people and one flat object for machines."""
+
+import json
+from collections.abc import Mapping
+from typing import Final
+
+Value = str | int | float
+
+MUST_BE_ZERO: Final = {
+    "lost": "accepted orders without a row",
+    "duplicated": "orders the broker holds more than once",
+    "stuck": "orders without an end after the settle time",
+    "orphaned": "orders of ours at the broker that no row knows",
+    "wrongly_ended": "orders called dead that the broker holds",
+    "event_gaps": "histories with a gap",
+    "not_replayed": "rows that their last event does not say",
+    "fills_off": "orders whose fills are not their filled quantity",
+    "outbox_left": "events that were never published",
+    "keys_broken": "idempotency keys with more than one answer",
+    "without_verdict": "orders that got no answer in 90 s of asking",
+    "sent_expired": "calls that reached the broker after expiry",
+}
+CONTROL_SHARE: Final = 0.05
+"""A run whose control doubles fewer than this has not tested anything."""
+_CONTROL_ORDERS: Final = 40
+"""Fewer orders of the control prove nothing either way."""
+
+
+def violations(results: Mapping[str, Value]) -> list[str]:
+    found = [f"{results[key]} {meaning}" for key, meaning in MUST_BE_ZERO.items() if results.get(key)]
+    ordered, doubled = int(results["control_orders"]), int(results["control_duplicated"])
+    if ordered >= _CONTROL_ORDERS and doubled < CONTROL_SHARE * ordered:
+        found.append(f"the control doubled only {doubled} of {ordered} orders: these faults test nothing")
+    return found
+
+
+def as_json(results: Mapping[str, Value]) -> str:
+    return json.dumps(results, indent=2)
+
+
+def as_table(results: Mapping[str, Value]) -> str:
+    width = max(map(len, results))
+    lines = [
+        f"{key:<{width}}  {value}" + (f"   {MUST_BE_ZERO[key]}" if key in MUST_BE_ZERO else "")
+        for key, value in results.items()
+    ]
+    found = violations(results)
+    verdict = [f"BROKEN: {each}" for each in found] or ["every promise was kept"]
+    return "\n".join([*lines, "", *verdict])

@@ -1,0 +1,34 @@
+"""The real worker of a broker elsewhere, on the misbehaving broker.
+
+python -m vyomo_chaos.worker_process ZERODHA URL SETTLE_SECONDS
+"""
+
+import sys
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+
+from vyomo_broker_kit.http import OrderTransport
+from vyomo_broker_kit.remote import SendLimits
+from vyomo_broker_kit.testing.scripted_port import ScriptedBrokerPort
+from vyomo_broker_kit.worker import WorkerSettings, remote_worker
+from vyomo_contracts.vocabulary import Broker
+from vyomo_service_kit.clock import SystemClock
+from vyomo_service_kit.logging import configure_logging
+from vyomo_service_kit.runtime import run_service
+
+CALL_SECONDS = 3.0
+
+
+@asynccontextmanager
+async def worker(settings: WorkerSettings, broker: Broker, url: str) -> AsyncGenerator[None]:
+    configure_logging(f"worker-{broker}", log_format=settings.log_format, level=settings.log_level)
+    async with OrderTransport(url, total_seconds=CALL_SECONDS) as transport:
+        port = ScriptedBrokerPort(transport, SystemClock())
+        limits = SendLimits(total_seconds=CALL_SECONDS)
+        async with remote_worker(settings, broker, port, limits=limits):
+            yield
+
+
+if __name__ == "__main__":
+    broker, url = Broker(sys.argv[1]), sys.argv[2]
+    run_service(lambda: worker(WorkerSettings(), broker, url))  # pyright: ignore[reportCallIssue]
