@@ -1,16 +1,17 @@
 from typing import Annotated, Final
 
 from fastapi import APIRouter, Header, Request
+from msgspec import UNSET
 
 from vyomo_contracts.reasons import ReasonCode
-from vyomo_contracts.vocabulary import OrderState, PendingAction
+from vyomo_contracts.vocabulary import OrderState
 from vyomo_gateway.edge import examples
 from vyomo_gateway.edge.documentation import ACCOUNT_ERRORS, BODY_ERRORS, ORDER_ERRORS, answers
 from vyomo_gateway.edge.encoding import JsonResponse
 from vyomo_gateway.edge.paging import Paged
 from vyomo_gateway.edge.requests import AccountNumber, GatewayRoute, OrderNumber
 from vyomo_gateway.identity.guard import CurrentCaller
-from vyomo_gateway.orders.requests import wait_seconds
+from vyomo_gateway.orders.requests import ignored_prices, wait_seconds
 from vyomo_gateway.orders.schemas import (
     CancelBody,
     CancelRequestedAnswer,
@@ -156,16 +157,12 @@ async def modify_order(  # noqa: PLR0917 - FastAPI passes them by name
     services: Serving,
     prefer: Prefer = None,
 ) -> JsonResponse:
-    order = await services.orders.modify(caller, account_id, order_id, body)
     seconds = wait_seconds(prefer)
-    if seconds:
-        order = await services.orders.until_answered(
-            caller, order, seconds=seconds, action=PendingAction.MODIFY
-        )
+    order = await services.orders.modify(caller, account_id, order_id, body, seconds=seconds or 0)
     headers = {} if seconds is None else {"Preference-Applied": f"wait={seconds}"}
-    return JsonResponse(
-        OrderAnswer(order=OrderView.of(order)), 202 if order.pending_action is not None else 200, headers
-    )
+    warnings = ignored_prices(body.order_type or order.order_type, body)
+    answer = OrderAnswer(order=OrderView.of(order), warnings=warnings or UNSET)
+    return JsonResponse(answer, 202 if order.pending_action is not None else 200, headers)
 
 
 @router.delete(
