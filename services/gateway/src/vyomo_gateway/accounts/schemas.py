@@ -21,7 +21,8 @@ def _capital(value: object) -> object:
     return value
 
 
-Secret = Annotated[SecretStr, Field(min_length=1, max_length=512)]
+Secret = Annotated[SecretStr, Field(max_length=512)]
+"""An empty one counts as not given."""
 Capital = Annotated[
     Annotated[Money, Field(gt=0, le=Decimal(10) ** 12)] | Literal["unlimited"], BeforeValidator(_capital)
 ]

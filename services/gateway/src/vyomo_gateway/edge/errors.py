@@ -1,6 +1,6 @@
 """Every failure becomes one shape: `{"success": false, "error": {"code", "message", "field"?, "detail"?}}`."""
 
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 import structlog
 from fastapi import FastAPI, Request
@@ -8,16 +8,25 @@ from fastapi.exceptions import RequestValidationError
 from msgspec import UNSET, UnsetType
 from nats.errors import NoRespondersError
 from starlette.exceptions import HTTPException
+from starlette.routing import Match
 
 from vyomo_contracts.reasons import ReasonCode
 from vyomo_gateway.edge.encoding import JsonResponse, View
-from vyomo_gateway.edge.problems import AccountNotFoundError, ApiError, InvalidRequestError, UnavailableError
+from vyomo_gateway.edge.problems import (
+    AccountNotFoundError,
+    ApiError,
+    InvalidRequestError,
+    OrderNotFoundError,
+    UnavailableError,
+)
 from vyomo_gateway.edge.validation import problems_of
 from vyomo_gateway.orders.schemas import OrderView
 from vyomo_service_kit.bus import BusUnavailableError, RequestRefusedError
 from vyomo_service_kit.database import RecordUnavailableError
 
 log = structlog.get_logger()
+
+_METHODS: Final = ("DELETE", "GET", "PATCH", "POST")
 
 
 class ErrorView(View, frozen=True, kw_only=True):
@@ -32,7 +41,7 @@ class ErrorAnswer(View, frozen=True, kw_only=True):
     success: Literal[False] = False
     error: ErrorView
     order: OrderView | UnsetType = UNSET
-    """Present when an order was recorded all the same (DENIED)."""
+    """The order this is about as it is now: recorded all the same (DENIED), or not changed."""
 
 
 def error_view(error: ApiError) -> ErrorView:
@@ -90,20 +99,32 @@ async def _invalid(_request: Request, error: Exception) -> JsonResponse:
     for finding in findings:
         if finding["loc"][:2] == ("path", "account_id"):
             return error_response(AccountNotFoundError("with this id"))
+        if finding["loc"][:2] == ("path", "order_id"):
+            return error_response(OrderNotFoundError("with this id"))
     return error_response(InvalidRequestError(problems_of(findings)))
 
 
 async def _no_route(request: Request, error: Exception) -> JsonResponse:
     assert isinstance(error, HTTPException)
     if error.status_code == ReasonCode.METHOD_NOT_ALLOWED.http_status:
-        allowed = (error.headers or {}).get("Allow", "")
+        allowed = ", ".join(_methods_at(request))
         refusal = ApiError(
             ReasonCode.METHOD_NOT_ALLOWED, f"{request.method} is not possible here; allowed: {allowed}"
         )
+        refusal.headers["Allow"] = allowed
     else:
         refusal = ApiError(ReasonCode.NOT_FOUND, f"there is nothing at {request.url.path}")
-    refusal.headers.update(error.headers or {})
     return error_response(refusal)
+
+
+def _methods_at(request: Request) -> list[str]:
+    """Those of every route of this path; the framework names the first route's only."""
+    scopes = {method: {**request.scope, "method": method} for method in _METHODS}
+    return [
+        method
+        for method, scope in scopes.items()
+        if any(route.matches(scope)[0] is Match.FULL for route in request.app.routes)
+    ]
 
 
 async def _unexpected(_request: Request, _error: Exception) -> JsonResponse:

@@ -78,7 +78,8 @@ def _wishes(headers: Iterable[tuple[bytes, bytes]]) -> tuple[str | None, str | N
     key = prefer = None
     for name, value in headers:
         if name == b"idempotency-key":
-            key = value.decode("latin-1")
+            # Two keys make none that is valid: which of them was meant is not ours to guess.
+            key = value.decode("latin-1") if key is None else f"{key}, {value.decode('latin-1')}"
         elif name == b"prefer":
             prefer = value.decode("latin-1") if prefer is None else f"{prefer},{value.decode('latin-1')}"
     return key, prefer
