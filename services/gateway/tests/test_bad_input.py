@@ -1,11 +1,16 @@
 """Every refusal that the gateway itself decides: a stable code, the field's public name, nothing sent on."""
 
 import json
+import re
 from collections.abc import AsyncGenerator
 from typing import TYPE_CHECKING, Any
 
 import httpx
 from structlog.testing import capture_logs
+
+from vyomo_contracts.messages import Problem
+from vyomo_contracts.reasons import ReasonCode
+from vyomo_gateway.app import create_app
 
 if TYPE_CHECKING:
     from conftest import Edge
@@ -101,8 +106,24 @@ BAD_ACCOUNTS: list[tuple[dict[str, Any], int, str, str | None]] = [
 ]
 
 
+DOCUMENT: dict[str, Any] = create_app(services=None).openapi()  # pyright: ignore[reportArgumentType] - only its routes are looked at
+OF_NO_CALL = {"NOT_FOUND", "METHOD_NOT_ALLOWED"}
+
+
+def documented_codes(request: httpx.Request, status: int) -> set[str]:
+    """What the OpenAPI document says such a call may be refused with."""
+    for path, operations in DOCUMENT["paths"].items():
+        operation = operations.get(request.method.lower())
+        if operation and re.fullmatch(re.sub(r"{\w+}", "[^/]+", path), request.url.path):
+            return set(operation["responses"][str(status)]["content"]["application/json"]["examples"])
+    raise AssertionError(f"{request.method} {request.url.path} is not documented")
+
+
 def refusal(response: httpx.Response) -> tuple[int, str, str | None]:
+    """Status, code and field of a refusal of the right shape that is documented for its call."""
     answer = response.json()
+    if answer["error"]["code"] not in OF_NO_CALL:
+        assert answer["error"]["code"] in documented_codes(response.request, response.status_code)
     assert answer["success"] is False
     assert answer["error"]["message"]
     assert set(answer["error"]) <= {"code", "message", "field", "detail"}
@@ -315,6 +336,15 @@ async def test_foreign_accounts_do_not_exist(edge: "Edge"):
         assert refusal(response) == (404, "ACCOUNT_NOT_FOUND", "accountId"), (method, path)
 
 
+async def test_amounts_in_details_are_numbers(edge: "Edge"):
+    detail = {"tickSize": "0.0500", "limit": 1800, "allowed": ["CNC"]}
+    edge.behind.refusal = Problem(code=ReasonCode.PRICE_OFF_TICK, message="off", field="price", detail=detail)
+
+    response = await edge.client.post(f"{edge.account}/orders", json=edge.order_body())
+
+    assert response.json()["error"]["detail"] == {"tickSize": 0.05, "limit": 1800, "allowed": ["CNC"]}
+
+
 async def test_a_method_that_is_not_possible_is_told_all_that_are(edge: "Edge"):
     response = await edge.client.put(f"{edge.account}/orders", json={})
 
@@ -344,6 +374,7 @@ async def test_a_failure_of_ours_is_500_without_details(edge: "Edge", monkeypatc
         ]
 
     assert len(logged) == 2
+    assert responses[1].headers["idempotency-key"], "else a repeat would be a second order"
     for response in responses:
         assert refusal(response)[:2] == (500, "INTERNAL_ERROR")
         assert "secret" not in response.text

@@ -1,5 +1,6 @@
 """Every failure becomes one shape: `{"success": false, "error": {"code", "message", "field"?, "detail"?}}`."""
 
+from decimal import Decimal
 from typing import Any, Final, Literal
 
 import structlog
@@ -11,7 +12,8 @@ from starlette.exceptions import HTTPException
 from starlette.routing import Match
 
 from vyomo_contracts.reasons import ReasonCode
-from vyomo_gateway.edge.encoding import JsonResponse, View
+from vyomo_gateway.edge.codes import SHOWN
+from vyomo_gateway.edge.encoding import JsonResponse, View, number
 from vyomo_gateway.edge.problems import (
     AccountNotFoundError,
     ApiError,
@@ -26,6 +28,7 @@ from vyomo_service_kit.database import RecordUnavailableError
 
 log = structlog.get_logger()
 
+_AMOUNTS: Final = frozenset({"averagePrice", "limit", "lower", "tickSize", "upper", "value"})
 _METHODS: Final = ("DELETE", "GET", "PATCH", "POST")
 
 
@@ -49,8 +52,13 @@ def error_view(error: ApiError) -> ErrorView:
         code=error.code,
         message=error.message,
         field=error.field or UNSET,
-        detail=dict(error.detail) if error.detail else UNSET,
+        detail={name: _shown(name, value) for name, value in error.detail.items()} if error.detail else UNSET,
     )
+
+
+def _shown(name: str, value: object) -> object:
+    """Services send amounts as text, which keeps them exact; here they are numbers as everywhere."""
+    return number(Decimal(value)) if name in _AMOUNTS and isinstance(value, str) else value
 
 
 def error_response(error: ApiError, *, status: int | None = None) -> JsonResponse:
@@ -78,7 +86,7 @@ def as_api_error(error: Exception) -> ApiError | None:
 
 
 def internal_error() -> ApiError:
-    return ApiError(ReasonCode.INTERNAL_ERROR, "an error of ours; it is logged, and trying again is safe")
+    return ApiError(ReasonCode.INTERNAL_ERROR, SHOWN[ReasonCode.INTERNAL_ERROR].message)
 
 
 def register_error_handlers(app: FastAPI) -> None:
