@@ -8,6 +8,7 @@ from typing import Any, Final, cast
 
 from vyomo_contracts.reasons import ReasonCode
 from vyomo_gateway.app import create_app
+from vyomo_gateway.edge.codes import ONLY_IN_ORDERS, SHOWN
 from vyomo_gateway.services import Services
 
 PAGE: Final = Path(__file__).parent / "api.md"
@@ -21,13 +22,14 @@ Made by `python docs/generate_api.py`; the live reference with examples is at `/
 Every call but `GET /api/health` needs `Authorization: Bearer <key>`. JSON is camelCase; prices are numbers with at most four decimals;
 times are ISO-8601 UTC. Success is `{"success": true, ...}`; failure is
 `{"success": false, "error": {"code", "message", "field"?, "detail"?}}` with the HTTP status below. Lists take `limit` (at most 500) and
-`cursor`; `nextCursor` is in the answer when there is more.
+`cursor`; `nextCursor` is in the answer when there is more. Bodies are at most 16 KB; a field that is unknown, there twice or of
+another type is refused. Every GET also takes HEAD.
 
 | Header | On | Meaning |
 |---|---|---|
 | `Idempotency-Key` | placing orders | 1 to 64 visible characters, kept for ever per account; made and returned if absent |
 | `Idempotency-Replayed: true` | the answer | the key was used before: this is that order as it now is |
-| `Prefer: wait=N` | placing orders | hold the answer until the broker answered, at most N seconds (10) |
+| `Prefer: wait=N` | placing and modifying orders | hold the answer until the broker answered, at most N seconds (10) |
 | `Retry-After` | 503 and 429 | seconds after which a repeat makes sense |
 """
 
@@ -51,10 +53,17 @@ def _calls(document: dict[str, Any]) -> str:
 
 
 def _codes() -> str:
-    lines = ["| Code | HTTP status |", "|---|---|"]
-    lines += [f"| `{code}` | {code.http_status.value} {code.http_status.phrase} |" for code in ReasonCode]
-    note = "\nCodes of the venue and the system also stand in an order's `reasonCode`. Codes are added, never renamed or reused."
+    lines = ["| Code | HTTP status | For example |", "|---|---|---|"]
+    lines += [f"| `{code}` | {_status(code)} | {SHOWN[code].message} |" for code in ReasonCode]
+    note = (
+        "\nCodes of the venue and the system also stand in an order's `reasonCode`; those without a status stand only there. "
+        "Codes are added,\nnever renamed or reused. Which call may answer which is in the live reference."
+    )
     return "\n".join(lines) + "\n" + note
+
+
+def _status(code: ReasonCode) -> str:
+    return "-" if code in ONLY_IN_ORDERS else str(code.http_status.value)
 
 
 _WEBSOCKET: Final = """\

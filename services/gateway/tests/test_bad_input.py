@@ -1,11 +1,16 @@
 """Every refusal that the gateway itself decides: a stable code, the field's public name, nothing sent on."""
 
 import json
+import re
 from collections.abc import AsyncGenerator
 from typing import TYPE_CHECKING, Any
 
 import httpx
 from structlog.testing import capture_logs
+
+from vyomo_contracts.messages import Problem
+from vyomo_contracts.reasons import ReasonCode
+from vyomo_gateway.app import create_app
 
 if TYPE_CHECKING:
     from conftest import Edge
@@ -28,6 +33,7 @@ BAD_ORDERS: list[tuple[dict[str, Any], int, str, str | None]] = [
     ({"symbol": 7}, 422, "INVALID_FIELD", "symbol"),
     ({"symbol": "A" * 65}, 422, "INVALID_FIELD", "symbol"),
     ({"symbol": "NIF\u0000TY"}, 422, "INVALID_FIELD", "symbol"),
+    ({"symbol": None}, 422, "INVALID_FIELD", "symbol"),
     ({"exchange": "NYSE"}, 422, "INVALID_FIELD", "exchange"),
     ({"exchange": "nse"}, 422, "INVALID_FIELD", "exchange"),
     ({"transactionType": "HOLD"}, 422, "INVALID_FIELD", "transactionType"),
@@ -61,6 +67,9 @@ BAD_BODIES: list[tuple[bytes, int, str]] = [
     (b'{"price": NaN}', 400, "MALFORMED_JSON"),
     (b"\xff\xfe", 400, "MALFORMED_JSON"),
     (b'{"symbol": "\\ud800"}', 400, "MALFORMED_JSON"),
+    (b'{"price": Infinity}', 400, "MALFORMED_JSON"),
+    (b'{"price": 1e999999999999999999999}', 400, "MALFORMED_JSON"),
+    (b'{"quantity": 1' + b"0" * 5_000 + b"}", 400, "MALFORMED_JSON"),
     (b"[" * 16_000, 400, "MALFORMED_JSON"),
     (b'{"a":' * 3_000, 400, "MALFORMED_JSON"),
     (b"[]", 422, "INVALID_FIELD"),
@@ -83,6 +92,8 @@ BAD_ACCOUNTS: list[tuple[dict[str, Any], int, str, str | None]] = [
     ({"broker": "paper", "clientId": "X", "balance": 1}, 422, "UNKNOWN_FIELD", "balance"),
     ({"broker": "paper", "clientId": "X", "userId": "bela"}, 403, "USER_MISMATCH", "userId"),
     ({"broker": "zerodha", "clientId": "X"}, 422, "MISSING_FIELD", "apiKey"),
+    ({"broker": "zerodha", "clientId": "X", "apiKey": ""}, 422, "MISSING_FIELD", "apiKey"),
+    ({"broker": "paper", "clientId": "X", "apiKey": "k" * 513}, 422, "INVALID_FIELD", "apiKey"),
     ({"broker": "zerodha", "clientId": "X", "apiKey": "k"}, 422, "MISSING_FIELD", "apiSecret"),
     ({"broker": "angel", "clientId": "X", "apiKey": "k"}, 422, "MISSING_FIELD", "password"),
     (
@@ -95,8 +106,24 @@ BAD_ACCOUNTS: list[tuple[dict[str, Any], int, str, str | None]] = [
 ]
 
 
+DOCUMENT: dict[str, Any] = create_app(services=None).openapi()  # pyright: ignore[reportArgumentType] - only its routes are looked at
+OF_NO_CALL = {"NOT_FOUND", "METHOD_NOT_ALLOWED"}
+
+
+def documented_codes(request: httpx.Request, status: int) -> set[str]:
+    """What the OpenAPI document says such a call may be refused with."""
+    for path, operations in DOCUMENT["paths"].items():
+        operation = operations.get(request.method.lower())
+        if operation and re.fullmatch(re.sub(r"{\w+}", "[^/]+", path), request.url.path):
+            return set(operation["responses"][str(status)]["content"]["application/json"]["examples"])
+    raise AssertionError(f"{request.method} {request.url.path} is not documented")
+
+
 def refusal(response: httpx.Response) -> tuple[int, str, str | None]:
+    """Status, code and field of a refusal of the right shape that is documented for its call."""
     answer = response.json()
+    if answer["error"]["code"] not in OF_NO_CALL:
+        assert answer["error"]["code"] in documented_codes(response.request, response.status_code)
     assert answer["success"] is False
     assert answer["error"]["message"]
     assert set(answer["error"]) <= {"code", "message", "field", "detail"}
@@ -163,6 +190,57 @@ async def test_bad_accounts_are_refused_with_their_field(edge: "Edge"):
         assert list(refusal(response)) == expected, body
 
 
+async def test_empty_credentials_count_as_not_given(edge: "Edge"):
+    body = {"broker": "paper", "clientId": "X", "apiKey": "", "apiSecret": None, "password": "p"}
+
+    answer = (await edge.client.post("/api/brokers/accounts", json=body)).json()
+
+    assert answer["warnings"] == ["password does not apply to paper accounts and was ignored"]
+
+
+async def test_a_field_that_is_there_twice_is_refused_not_chosen_from(edge: "Edge"):
+    headers = {"Content-Type": "application/json"}
+    order = json.dumps(edge.order_body(tag='a "quoted" tag'))
+    for path, body, field in (
+        (f"{edge.account}/orders", order[:-1] + ', "quantity": 1000}', "quantity"),
+        (f"{edge.account}/orders", order[:-1] + ', "strategyId": "s", "strategyId": "s"}', "strategyId"),
+        (f"{edge.account}/orders", order[:-1] + ', "quant\\u0069ty": 1000}', "quantity"),
+        ("/api/brokers/accounts", '{"broker": "paper", "clientId": "X", "clientId": "Y"}', "clientId"),
+    ):
+        response = await edge.client.post(path, content=body, headers=headers)
+
+        assert refusal(response) == (422, "INVALID_FIELD", field)
+    assert edge.behind.placed == []
+    assert edge.behind.created == []
+    assert (await edge.client.post(f"{edge.account}/orders", content=order, headers=headers)).is_success
+
+
+async def test_numbers_are_told_what_would_be_right(edge: "Edge"):
+    headers = {"Content-Type": "application/json"}
+    order = json.dumps(edge.order_body(price=...))[:-1]
+    for number, said in (
+        ("1e400", "price must have at most 18 digits"),
+        ("0.00001", "price must have at most 4 decimals"),
+        ("-0.0", "price is required for LIMIT and must be greater than 0"),
+    ):
+        response = await edge.client.post(
+            f"{edge.account}/orders", content=f'{order}, "price": {number}}}', headers=headers
+        )
+
+        assert response.json()["error"]["message"] == said
+
+
+async def test_two_idempotency_keys_are_none(edge: "Edge"):
+    response = await edge.client.post(
+        f"{edge.account}/orders",
+        json=edge.order_body(),
+        headers=[("Authorization", f"Bearer {edge.key}"), *[("Idempotency-Key", key) for key in ("a", "b")]],
+    )
+
+    assert refusal(response) == (422, "IDEMPOTENCY_KEY_INVALID", "Idempotency-Key")
+    assert edge.behind.placed == []
+
+
 async def test_all_wrong_fields_are_listed(edge: "Edge"):
     body = edge.order_body(symbol=..., quantity="x", colour="red")
 
@@ -190,6 +268,9 @@ async def test_bad_parameters_are_refused(edge: "Edge"):
         ("/api/brokers/accounts/0/orders", 404, "ACCOUNT_NOT_FOUND", "accountId"),
         (f"{edge.account}/orders/PAPER_1", 404, "ORDER_NOT_FOUND", "orderId"),
         (f"{edge.account}/orders/PAPER_1/events", 404, "ORDER_NOT_FOUND", "orderId"),
+        (f"{edge.account}/orders/%00", 404, "ORDER_NOT_FOUND", "orderId"),
+        (f"{edge.account}/orders/{'x' * 65}", 404, "ORDER_NOT_FOUND", "orderId"),
+        (f"{edge.account}/orders/a%20b/events", 404, "ORDER_NOT_FOUND", "orderId"),
         ("/api/brokers/accounts/abc/orders", 404, "NOT_FOUND", None),
         ("/api/nothing", 404, "NOT_FOUND", None),
     ):
@@ -223,6 +304,8 @@ async def test_other_refusals(edge: "Edge"):
         ("PATCH", edge.account, {}, 422, "MISSING_FIELD", "isActive"),
         ("PATCH", edge.account, {"isActive": "yes"}, 422, "INVALID_FIELD", "isActive"),
         ("DELETE", f"{edge.account}/orders/PAPER_1", None, 404, "ORDER_NOT_FOUND", None),
+        ("DELETE", f"{edge.account}/orders/a%00b", None, 404, "ORDER_NOT_FOUND", "orderId"),
+        ("PATCH", f"{edge.account}/orders/a%00b", {"quantity": 5}, 404, "ORDER_NOT_FOUND", "orderId"),
         ("DELETE", f"{edge.account}/orders/PAPER_1", {"why": "x"}, 422, "UNKNOWN_FIELD", "why"),
         ("DELETE", f"{edge.account}/orders/PAPER_1", {"reason": "x" * 257}, 422, "INVALID_FIELD", "reason"),
     ):
@@ -239,6 +322,8 @@ async def test_foreign_accounts_do_not_exist(edge: "Edge"):
         ("GET", "/orders", None),
         ("POST", "/orders", edge.order_body()),
         ("GET", "/orders/PAPER_1", None),
+        ("PATCH", "/orders/PAPER_1", {"quantity": 5}),
+        ("DELETE", "/orders/PAPER_1", None),
         ("GET", "/orders/PAPER_1/events", None),
         ("GET", "/trades", None),
         ("GET", "/positions", None),
@@ -249,6 +334,30 @@ async def test_foreign_accounts_do_not_exist(edge: "Edge"):
         response = await edge.client.request(method, edge.foreign_account + path, json=body)
 
         assert refusal(response) == (404, "ACCOUNT_NOT_FOUND", "accountId"), (method, path)
+
+
+async def test_amounts_in_details_are_numbers(edge: "Edge"):
+    detail = {"tickSize": "0.0500", "limit": 1800, "allowed": ["CNC"]}
+    edge.behind.refusal = Problem(code=ReasonCode.PRICE_OFF_TICK, message="off", field="price", detail=detail)
+
+    response = await edge.client.post(f"{edge.account}/orders", json=edge.order_body())
+
+    assert response.json()["error"]["detail"] == {"tickSize": 0.05, "limit": 1800, "allowed": ["CNC"]}
+
+
+async def test_a_method_that_is_not_possible_is_told_all_that_are(edge: "Edge"):
+    response = await edge.client.put(f"{edge.account}/orders", json={})
+
+    assert refusal(response) == (405, "METHOD_NOT_ALLOWED", None)
+    assert response.headers["allow"] == "GET, POST"
+    assert response.json()["error"]["message"].endswith("allowed: GET, POST")
+
+
+async def test_head_is_answered_like_get_without_a_body(edge: "Edge"):
+    for path in ("/api/health", f"{edge.account}/orders", "/docs"):
+        assert (await edge.client.head(path)).status_code == 200
+    assert (await edge.client.head(f"{edge.foreign_account}/orders")).status_code == 404
+    assert (await edge.client.head("/api/health")).content == b""
 
 
 async def test_a_failure_of_ours_is_500_without_details(edge: "Edge", monkeypatch: Any):
@@ -265,6 +374,7 @@ async def test_a_failure_of_ours_is_500_without_details(edge: "Edge", monkeypatc
         ]
 
     assert len(logged) == 2
+    assert responses[1].headers["idempotency-key"], "else a repeat would be a second order"
     for response in responses:
         assert refusal(response)[:2] == (500, "INTERNAL_ERROR")
         assert "secret" not in response.text

@@ -8,11 +8,15 @@ from typing import Any
 import httpx
 import msgspec
 
+from vyomo_contracts.reasons import ReasonCode
 from vyomo_gateway.app import create_app
+from vyomo_gateway.edge import examples
+from vyomo_gateway.edge.codes import ONLY_IN_ORDERS, SHOWN
 from vyomo_gateway.edge.encoding import View
 from vyomo_gateway.edge.errors import ErrorAnswer
 from vyomo_gateway.orders.endpoints import CANCEL_REQUESTED
 from vyomo_gateway.orders.schemas import CancelRequestedAnswer, OrderBody
+from vyomo_gateway.system.service import UnhealthyAnswer
 
 DOCUMENT: dict[str, Any] = json.loads(
     json.dumps(create_app(services=None).openapi())  # pyright: ignore[reportArgumentType] - only its routes are looked at
@@ -51,7 +55,7 @@ def test_every_operation_shows_an_answer_that_fits_its_type():
 
 
 def test_an_unconfirmed_cancellation_has_its_own_shape():
-    answers = DOCUMENT["paths"]["/api/brokers/accounts/{account_id}/orders/{order_id}"]["delete"]["responses"]
+    answers = DOCUMENT["paths"]["/api/brokers/accounts/{accountId}/orders/{orderId}"]["delete"]["responses"]
     content = answers["202"]["content"]["application/json"]
 
     assert content["schema"]["$ref"].endswith(CancelRequestedAnswer.__name__)
@@ -59,12 +63,47 @@ def test_an_unconfirmed_cancellation_has_its_own_shape():
     assert (shown.code, shown.message) == ("CANCEL_UNCONFIRMED", CANCEL_REQUESTED)
 
 
+def refusals(operation: dict[str, Any]) -> Iterator[tuple[str, str, dict[str, Any]]]:
+    """Status, code and answer of everything an operation says it may be refused with."""
+    for status, response in operation["responses"].items():
+        content = response["content"]["application/json"]
+        if content["schema"]["$ref"].endswith(f"/{ErrorAnswer.__name__}"):
+            for code, shown in content["examples"].items():
+                yield status, code, shown["value"]
+
+
 def test_every_operation_shows_its_errors():
     for name, operation in operations():
-        for status in ("401", "403", "503", "422"):
-            content = operation["responses"][status]["content"]["application/json"]
-            assert content["schema"]["$ref"].endswith(ErrorAnswer.__name__), name
-            assert content["example"]["success"] is False
+        if operation.get("security") == []:
+            continue
+        assert {"401", "403", "500", "503"} <= {status for status, _, _ in refusals(operation)}, name
+        for status, code, answer in refusals(operation):
+            assert int(status) == ReasonCode(code).http_status
+            assert msgspec.convert(answer, ErrorAnswer, strict=False).error.code == code
+            assert answer["success"] is False
+
+
+def test_health_is_never_refused_for_its_caller():
+    responses = DOCUMENT["paths"]["/api/health"]["get"]["responses"]
+
+    assert set(responses) == {"200", "503"}
+    shown = responses["503"]["content"]["application/json"]
+    assert shown["schema"]["$ref"].endswith(UnhealthyAnswer.__name__)
+    msgspec.convert(shown["example"], UnhealthyAnswer, strict=False)
+
+
+def test_every_code_is_explained_and_shown_where_it_may_occur():
+    assert set(SHOWN) == set(ReasonCode)
+    documented = {code for _, operation in operations() for _, code, _ in refusals(operation)}
+    of_no_call = {"NOT_FOUND", "METHOD_NOT_ALLOWED", "CANCEL_UNCONFIRMED", "RATE_LIMITED"}
+    assert documented == set(ReasonCode) - ONLY_IN_ORDERS - of_no_call
+
+
+def test_paths_name_their_parameters_as_errors_do():
+    for name, operation in operations():
+        declared = [item["name"] for item in operation.get("parameters", ()) if item["in"] == "path"]
+        assert re.findall(r"{(\w+)}", name) == declared, name
+        assert not any("_" in parameter for parameter in declared)
 
 
 def test_every_reference_is_defined():
@@ -84,8 +123,10 @@ def test_prices_are_numbers_and_bodies_are_described():
         "quantity",
         "product",
     }
-    body = DOCUMENT["paths"]["/api/brokers/accounts/{account_id}/orders"]["post"]["requestBody"]
-    OrderBody.model_validate(body["content"]["application/json"]["example"])
+    body = DOCUMENT["paths"]["/api/brokers/accounts/{accountId}/orders"]["post"]["requestBody"]
+    for shown in body["content"]["application/json"]["examples"].values():
+        OrderBody.model_validate(shown["value"])
+    assert schemas["OrderBody"]["properties"]["price"]["anyOf"][0] == {"type": "number", "minimum": 0}
     assert "HTTPValidationError" not in schemas
 
 
@@ -112,3 +153,25 @@ async def test_docs_page_needs_no_key_and_nothing_from_elsewhere(edge: Any):
     assert page.status_code == 200
     assert len(answers) == len(loaded) == 3
     assert all(answer.status_code == 200 for answer in answers)
+
+
+async def test_requests_that_are_shown_are_accepted_and_answered_as_shown(edge: Any):
+    for shown in examples.ACCOUNT_REQUESTS.values():
+        opened = await edge.client.post("/api/brokers/accounts", json=shown["value"])
+        assert opened.status_code == 201, opened.text
+        assert opened.json()["account"].keys() == examples.ACCOUNT_OPENED["account"].keys()
+    for shown in examples.ORDER_REQUESTS.values():
+        placed = await edge.client.post(f"{edge.account}/orders", json=shown["value"])
+        assert placed.status_code == 202, placed.text
+        assert placed.json().keys() == examples.ORDER_ACCEPTED.keys()
+        assert placed.json()["order"].keys() == examples.ORDER_ACCEPTED["order"].keys()
+    (newest, *_) = (await edge.client.get(f"{edge.account}/orders")).json()["orders"]
+    path = f"{edge.account}/orders/{newest['orderId']}"
+    for shown in examples.MODIFY_REQUESTS.values():
+        assert (await edge.client.patch(path, json=shown["value"])).status_code == 202
+    for shown in examples.CANCEL_REQUESTS.values():
+        cancelled = await edge.client.request("DELETE", path, json=shown["value"])
+        assert cancelled.json() == examples.CANCELLED
+    for shown in examples.DEACTIVATION_REQUEST.values():
+        switched = await edge.client.patch(edge.account, json=shown["value"])
+        assert switched.json().keys() == examples.ACCOUNT_SWITCHED.keys()

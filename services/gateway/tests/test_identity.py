@@ -36,28 +36,28 @@ READING = "GET"
 OTHER_USER: dict[tuple[str, str], int] = {
     ("GET", "/api/brokers/accounts"): 200,
     ("POST", "/api/brokers/accounts"): 201,
-    ("GET", "/api/brokers/accounts/{account_id}"): 404,
-    ("PATCH", "/api/brokers/accounts/{account_id}"): 404,
-    ("DELETE", "/api/brokers/accounts/{account_id}"): 404,
-    ("POST", "/api/brokers/accounts/{account_id}/orders"): 404,
-    ("GET", "/api/brokers/accounts/{account_id}/orders"): 404,
-    ("GET", "/api/brokers/accounts/{account_id}/orders/{order_id}"): 404,
-    ("PATCH", "/api/brokers/accounts/{account_id}/orders/{order_id}"): 404,
-    ("DELETE", "/api/brokers/accounts/{account_id}/orders/{order_id}"): 404,
-    ("GET", "/api/brokers/accounts/{account_id}/orders/{order_id}/events"): 404,
-    ("GET", "/api/brokers/accounts/{account_id}/trades"): 404,
-    ("GET", "/api/brokers/accounts/{account_id}/positions"): 404,
-    ("GET", "/api/brokers/accounts/{account_id}/holdings"): 404,
-    ("GET", "/api/brokers/accounts/{account_id}/margins"): 404,
-    ("POST", "/api/brokers/accounts/{account_id}/sync/{session_id}"): 404,
+    ("GET", "/api/brokers/accounts/{accountId}"): 404,
+    ("PATCH", "/api/brokers/accounts/{accountId}"): 404,
+    ("DELETE", "/api/brokers/accounts/{accountId}"): 404,
+    ("POST", "/api/brokers/accounts/{accountId}/orders"): 404,
+    ("GET", "/api/brokers/accounts/{accountId}/orders"): 404,
+    ("GET", "/api/brokers/accounts/{accountId}/orders/{orderId}"): 404,
+    ("PATCH", "/api/brokers/accounts/{accountId}/orders/{orderId}"): 404,
+    ("DELETE", "/api/brokers/accounts/{accountId}/orders/{orderId}"): 404,
+    ("GET", "/api/brokers/accounts/{accountId}/orders/{orderId}/events"): 404,
+    ("GET", "/api/brokers/accounts/{accountId}/trades"): 404,
+    ("GET", "/api/brokers/accounts/{accountId}/positions"): 404,
+    ("GET", "/api/brokers/accounts/{accountId}/holdings"): 404,
+    ("GET", "/api/brokers/accounts/{accountId}/margins"): 404,
+    ("POST", "/api/brokers/accounts/{accountId}/sync/{sessionId}"): 404,
     ("GET", "/api/instruments"): 200,
     ("GET", "/api/quotes"): 200,
     ("GET", "/api/events"): 200,
 }
 BODIES: dict[tuple[str, str], dict[str, Any]] = {
     ("POST", "/api/brokers/accounts"): {"broker": "paper", "clientId": "NEW"},
-    ("PATCH", "/api/brokers/accounts/{account_id}"): {"isActive": True},
-    ("PATCH", "/api/brokers/accounts/{account_id}/orders/{order_id}"): {"quantity": 5},
+    ("PATCH", "/api/brokers/accounts/{accountId}"): {"isActive": True},
+    ("PATCH", "/api/brokers/accounts/{accountId}/orders/{orderId}"): {"quantity": 5},
 }
 
 
@@ -75,7 +75,7 @@ async def ask(
     body = BODIES.get((method, path))
     if path.endswith("/orders") and method == "POST":
         body = edge.order_body()
-    concrete = path.format(account_id=edge.world.account, order_id=order_id, session_id=7)
+    concrete = path.format(accountId=edge.world.account, orderId=order_id, sessionId=7)
     query = {"i": "NSE:RELIANCE"} if path == "/api/quotes" else None
     headers = {} if key is None else {"Authorization": f"Bearer {key}"}
     async with httpx.AsyncClient(base_url=edge.url) as client:

@@ -1,6 +1,7 @@
 """NATS or PostgreSQL down: 503 within 3 seconds, and all is well again when they are back."""
 
 import asyncio
+import signal
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -39,6 +40,26 @@ async def test_the_bus_goes_and_comes_back(database_url: str, tmp_path: Path, op
         async with open_edge(database_url, server.url, tmp_path / "keys") as edge:
             await _bus_outage(edge, server)
     finally:
+        server.stop()
+
+
+async def test_a_bus_that_hangs_is_as_bad_as_one_that_is_gone(
+    database_url: str, tmp_path: Path, open_edge: Opening
+):
+    server = EmbeddedNats(tmp_path / "nats", durable=False)
+    server.start()
+    assert server.process is not None
+    try:
+        async with open_edge(database_url, server.url, tmp_path / "keys") as edge:
+            server.process.send_signal(signal.SIGSTOP)
+            await assert_unavailable(edge.client.get("/api/health"), "BUS_UNAVAILABLE")
+            await assert_unavailable(
+                edge.client.post(f"{edge.account}/orders", json=edge.order_body()), "BUS_UNAVAILABLE"
+            )
+            server.process.send_signal(signal.SIGCONT)
+            assert (await edge.client.get("/api/health")).status_code == 200
+    finally:
+        server.process.send_signal(signal.SIGCONT)
         server.stop()
 
 

@@ -82,6 +82,7 @@ async def test_account_with_open_orders_stays_active(caller: Caller) -> None:
 
     assert code_of(refused) is ReasonCode.ACCOUNT_HAS_OPEN_ORDERS
     assert refused.problem is not None
+    assert refused.problem.field == "accountId"
     assert refused.problem.detail == {"openOrders": 1}
     assert code_of(accepted) is None
 

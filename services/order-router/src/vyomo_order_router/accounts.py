@@ -41,10 +41,11 @@ class AccountService:
         try:
             account = await self._store.set_active(command)
         except OpenOrdersError as error:
-            message = f"account {command.account_id} has {error.count} open orders; cancel them first"
+            message = f"account {command.account_id} has open orders ({error.count}); cancel them first"
             return AccountReply(
                 problem=Problem(
                     code=ReasonCode.ACCOUNT_HAS_OPEN_ORDERS,
+                    field="accountId",
                     message=message,
                     detail={"openOrders": error.count},
                 )

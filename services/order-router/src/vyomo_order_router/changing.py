@@ -114,8 +114,8 @@ class OrderChanging:
         if not any(getattr(order, name) != value for name, value in changed.items()):
             return Problem(
                 code=ReasonCode.NOTHING_TO_MODIFY,
-                message="the order has these values already; name at least one of quantity, price, triggerPrice, orderType, validity "
-                "with a new value",
+                message="nothing would change: name at least one of quantity, price, triggerPrice, orderType, validity that the "
+                "order's type has, with a new value",
             )
         if changes.validity is Validity.IOC:
             return Problem(

@@ -116,6 +116,12 @@ def test_quantity_must_be_whole_lots_and_the_nearest_are_offered() -> None:
     assert "65 or 130 would be" in message
 
 
+def test_less_than_a_lot_is_offered_one_lot() -> None:
+    _, _, message = refusal(request(quantity=1, product=Product.NRML), option())
+
+    assert message.endswith("1 is not, 65 would be")
+
+
 @given(st.integers(1, 1000), st.integers(1, 5000))
 def test_lot_rule_takes_multiples_and_nothing_else(lot: int, quantity: int) -> None:
     problem = checked(request(quantity=quantity), instrument(lot_size=lot))
@@ -183,7 +189,8 @@ def test_trigger_price_must_be_on_a_tick() -> None:
 
 
 @pytest.mark.parametrize(
-    ("order", "side"), [(stop("BUY", 1390, 1400), "at or below"), (stop("SELL", 1400, 1390), "at or above")]
+    ("order", "side"),
+    [(stop("BUY", 1390, "1400.0000"), "at or below"), (stop("SELL", 1400, 1390), "at or above")],
 )
 def test_trigger_price_must_be_on_the_side_that_leaves_the_limit_fillable(
     order: OrderRequest, side: str
@@ -192,6 +199,7 @@ def test_trigger_price_must_be_on_the_side_that_leaves_the_limit_fillable(
 
     assert (code, field) == (ReasonCode.TRIGGER_PRICE_WRONG_SIDE, "triggerPrice")
     assert f"must be {side} price" in message
+    assert message.endswith(f"price is {order.price}")
 
 
 def test_stop_market_is_not_possible_on_options() -> None:

@@ -1,6 +1,6 @@
 from typing import Annotated, Final
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Body, Query
 from msgspec import UNSET
 
 from vyomo_contracts.reasons import ReasonCode
@@ -12,7 +12,13 @@ from vyomo_gateway.accounts.schemas import (
     AccountView,
 )
 from vyomo_gateway.edge import examples
-from vyomo_gateway.edge.documentation import ACCOUNT_ERRORS, BODY_ERRORS, answers
+from vyomo_gateway.edge.documentation import (
+    ACCOUNT_ERRORS,
+    BODY_ERRORS,
+    COMMAND_ERRORS,
+    PARAMETER_ERRORS,
+    answers,
+)
 from vyomo_gateway.edge.encoding import JsonResponse
 from vyomo_gateway.edge.paging import Paged
 from vyomo_gateway.edge.requests import AccountNumber, GatewayRoute
@@ -29,9 +35,20 @@ router = APIRouter(prefix="/api/brokers/accounts", tags=["accounts"], route_clas
     summary="Add an account",
     status_code=201,
     response_model=None,
-    responses=answers(AccountAnswer, examples.ACCOUNT, ReasonCode.ACCOUNT_EXISTS, *BODY_ERRORS, status=201),
+    responses=answers(
+        AccountAnswer,
+        examples.ACCOUNT_OPENED,
+        ReasonCode.ACCOUNT_EXISTS,
+        *BODY_ERRORS,
+        *COMMAND_ERRORS,
+        status=201,
+    ),
 )
-async def create_account(body: AccountBody, caller: CurrentCaller, services: Serving) -> JsonResponse:
+async def create_account(
+    body: Annotated[AccountBody, Body(openapi_examples=examples.ACCOUNT_REQUESTS)],
+    caller: CurrentCaller,
+    services: Serving,
+) -> JsonResponse:
     account, warnings = await services.accounts.create(caller, body)
     answer = AccountAnswer(account=AccountView.of(account), warnings=warnings or UNSET)
     return JsonResponse(answer, 201)
@@ -41,7 +58,7 @@ async def create_account(body: AccountBody, caller: CurrentCaller, services: Ser
     "",
     summary="Your accounts",
     response_model=None,
-    responses=answers(AccountsAnswer, examples.ACCOUNTS),
+    responses=answers(AccountsAnswer, examples.ACCOUNTS, *PARAMETER_ERRORS),
 )
 async def list_accounts(
     page: Paged,
@@ -60,7 +77,7 @@ async def list_accounts(
     "/{account_id:int}",
     summary="One account",
     response_model=None,
-    responses=answers(AccountAnswer, examples.ACCOUNT_CHANGED, *ACCOUNT_ERRORS),
+    responses=answers(AccountAnswer, examples.ACCOUNT, *ACCOUNT_ERRORS),
 )
 async def read_account(account_id: AccountNumber, caller: CurrentCaller, services: Serving) -> JsonResponse:
     account = await services.accounts.find(caller, account_id)
@@ -73,14 +90,18 @@ async def read_account(account_id: AccountNumber, caller: CurrentCaller, service
     response_model=None,
     responses=answers(
         AccountAnswer,
-        examples.ACCOUNT_CHANGED,
+        examples.ACCOUNT_SWITCHED,
         *ACCOUNT_ERRORS,
         ReasonCode.ACCOUNT_HAS_OPEN_ORDERS,
         *BODY_ERRORS,
+        *COMMAND_ERRORS,
     ),
 )
 async def change_account(
-    account_id: AccountNumber, body: AccountChanges, caller: CurrentCaller, services: Serving
+    account_id: AccountNumber,
+    body: Annotated[AccountChanges, Body(openapi_examples=examples.DEACTIVATION_REQUEST)],
+    caller: CurrentCaller,
+    services: Serving,
 ) -> JsonResponse:
     account = await services.accounts.set_active(caller, account_id, active=body.is_active)
     return JsonResponse(AccountAnswer(account=AccountView.of(account)))
@@ -92,9 +113,10 @@ async def change_account(
     response_model=None,
     responses=answers(
         AccountAnswer,
-        examples.ACCOUNT_CHANGED | {"message": DEACTIVATED},
+        examples.ACCOUNT_SWITCHED | {"message": DEACTIVATED},
         *ACCOUNT_ERRORS,
         ReasonCode.ACCOUNT_HAS_OPEN_ORDERS,
+        *COMMAND_ERRORS,
     ),
 )
 async def deactivate_account(

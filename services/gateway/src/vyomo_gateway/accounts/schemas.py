@@ -4,7 +4,7 @@ from decimal import Decimal
 from typing import Annotated, Literal
 
 from msgspec import UNSET, UnsetType
-from pydantic import BeforeValidator, Field, SecretStr, Strict, StringConstraints
+from pydantic import BeforeValidator, Field, SecretStr, Strict, StringConstraints, WithJsonSchema
 
 from vyomo_contracts.commands import Account
 from vyomo_contracts.money import Money
@@ -21,9 +21,20 @@ def _capital(value: object) -> object:
     return value
 
 
-Secret = Annotated[SecretStr, Field(min_length=1, max_length=512)]
+Secret = Annotated[SecretStr, Field(max_length=512)]
+"""An empty one counts as not given."""
+_LARGEST_CAPITAL = 10**12
 Capital = Annotated[
-    Annotated[Money, Field(gt=0, le=Decimal(10) ** 12)] | Literal["unlimited"], BeforeValidator(_capital)
+    Annotated[Money, Field(gt=0, le=Decimal(_LARGEST_CAPITAL))] | Literal["unlimited"],
+    BeforeValidator(_capital),
+    WithJsonSchema(
+        {
+            "anyOf": [
+                {"type": "number", "exclusiveMinimum": 0, "maximum": _LARGEST_CAPITAL},
+                {"const": "unlimited"},
+            ]
+        }
+    ),
 ]
 
 

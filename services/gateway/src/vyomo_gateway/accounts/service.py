@@ -96,7 +96,7 @@ class AccountService:
             "totpSecret": body.totp_secret,
         }
         needed = SECRETS_NEEDED[body.broker]
-        missing = [field for field in needed if given[field] is None]
+        missing = [field for field in needed if not given[field]]
         if missing:
             raise InvalidRequestError(
                 [
@@ -111,12 +111,12 @@ class AccountService:
         sealed = tuple(
             SealedSecret(field=field, sealed=self._sealer.seal(secret, self._place(caller, body, field)))
             for field, secret in given.items()
-            if field in needed and secret is not None
+            if field in needed and secret
         )
         ignored = [
             f"{field} does not apply to {body.broker} accounts and was ignored"
             for field, secret in given.items()
-            if field not in needed and secret is not None
+            if field not in needed and secret
         ]
         return sealed, ignored
 

@@ -2,7 +2,15 @@
 
 from typing import Annotated, Any
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, Strict, StringConstraints
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    Strict,
+    StringConstraints,
+    WithJsonSchema,
+)
 from pydantic.alias_generators import to_camel
 
 from vyomo_contracts.money import Price
@@ -24,5 +32,6 @@ def _only_numbers(value: Any) -> Any:
 
 
 Text = Annotated[str, StringConstraints(min_length=1, max_length=64, pattern=r"^[^\x00-\x1f\x7f]+$")]
-JsonPrice = Annotated[Price, BeforeValidator(_only_numbers)]
+# Pydantic's own description would allow text.
+JsonPrice = Annotated[Price, BeforeValidator(_only_numbers), WithJsonSchema({"type": "number", "minimum": 0})]
 WholeNumber = Annotated[int, Strict(), Field(ge=-2_147_483_648, le=2_147_483_647)]

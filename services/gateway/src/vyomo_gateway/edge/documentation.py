@@ -1,38 +1,29 @@
 """The OpenAPI document: answers are described from their View types, errors from the reason codes."""
 
-from collections.abc import Mapping
+import re
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 import msgspec
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 from pydantic import BaseModel
+from pydantic.alias_generators import to_camel
 from pydantic.json_schema import models_json_schema
 
 from vyomo_contracts.reasons import ReasonCode
+from vyomo_gateway.edge.codes import SHOWN
 from vyomo_gateway.edge.encoding import View
 from vyomo_gateway.edge.errors import ErrorAnswer
 
 _REFERENCE: Final = "#/components/schemas/{}"
-_COMMON_ERRORS: Final = (ReasonCode.UNAUTHENTICATED, ReasonCode.SCOPE_MISSING, ReasonCode.RECORD_UNAVAILABLE)
-_SENTENCES: Final = {
-    ReasonCode.UNAUTHENTICATED: "this API key is not valid: unknown, revoked or expired",
-    ReasonCode.SCOPE_MISSING: "this API key lacks the scope trade; use a key that has it",
-    ReasonCode.RECORD_UNAVAILABLE: "the database does not answer; nothing is known to have been done, try again",
-    ReasonCode.BUS_UNAVAILABLE: "the message bus does not answer; nothing is known to have been done, try again",
-    ReasonCode.ACCOUNT_NOT_FOUND: "you have no account 7",
-    ReasonCode.ORDER_NOT_FOUND: "this account has no order PAPER_06F2M7Q8Z5X3K9V1T4B6N0R2YA",
-    ReasonCode.INVALID_FIELD: "quantity must be a whole number",
-    ReasonCode.PRICE_REQUIRED: "price is required for LIMIT and must be greater than 0",
-    ReasonCode.ACCOUNT_EXISTS: "you have this account already",
-    ReasonCode.ACCOUNT_HAS_OPEN_ORDERS: "cancel the account's open orders first",
-    ReasonCode.ACCOUNT_INACTIVE: "activate the account first",
-    ReasonCode.ORDER_NOT_PENDING: "the order was filled completely before the cancellation took effect",
-    ReasonCode.MALFORMED_JSON: "the body is not valid JSON: Input data was truncated",
-    ReasonCode.BODY_TOO_LARGE: "the body must not be larger than 16384 bytes",
-    ReasonCode.UNSUPPORTED_MEDIA_TYPE: "send a JSON body with the header Content-Type: application/json",
-    ReasonCode.SESSION_NOT_FOUND: "you have no session 7",
-}
+COMMON_ERRORS: Final = (
+    ReasonCode.UNAUTHENTICATED,
+    ReasonCode.SCOPE_MISSING,
+    ReasonCode.USER_MISMATCH,
+    ReasonCode.RECORD_UNAVAILABLE,
+    ReasonCode.INTERNAL_ERROR,
+)
 
 # FastAPI drops every null from what it is given, also from examples; so it is given numbers, exchanged at the end.
 _EXAMPLE_NUMBER: Final = "x-example"
@@ -43,7 +34,11 @@ BODY_ERRORS: Final = (
     ReasonCode.BODY_TOO_LARGE,
     ReasonCode.UNSUPPORTED_MEDIA_TYPE,
     ReasonCode.INVALID_FIELD,
+    ReasonCode.MISSING_FIELD,
+    ReasonCode.UNKNOWN_FIELD,
 )
+COMMAND_ERRORS: Final = (ReasonCode.BUS_UNAVAILABLE, ReasonCode.SERVICE_UNAVAILABLE)
+PARAMETER_ERRORS: Final = (ReasonCode.INVALID_FIELD,)
 ACCOUNT_ERRORS: Final = (ReasonCode.ACCOUNT_NOT_FOUND,)
 ORDER_ERRORS: Final = (ReasonCode.ACCOUNT_NOT_FOUND, ReasonCode.ORDER_NOT_FOUND)
 
@@ -52,13 +47,13 @@ def answers(
     answer: type[View],
     example: Mapping[str, Any],
     *errors: ReasonCode,
+    common: Sequence[ReasonCode] = COMMON_ERRORS,
     status: int = 200,
-    also: Mapping[int, str] | None = None,
     otherwise: Mapping[int, tuple[type[View], Mapping[str, Any], str]] | None = None,
     headers: Mapping[str, str] | None = None,
 ) -> dict[int | str, dict[str, Any]]:
-    """A route's `responses`: the success with an example, `also` other statuses of the same shape, `otherwise` those of
-    another (type, example, description), and its errors.
+    """A route's `responses`: the success with an example, `otherwise` other statuses with (type, example, description), and its
+    errors.
     """
     success = _success(answer, example, "Success")
     if headers:
@@ -66,13 +61,12 @@ def answers(
             name: {"description": text, "schema": {"type": "string"}} for name, text in headers.items()
         }
     documented: dict[int | str, dict[str, Any]] = {status: success}
-    for other, description in (also or {}).items():
-        documented[other] = success | {"description": description}
     for other, (view, shown, description) in (otherwise or {}).items():
         documented[other] = _success(view, shown, description)
-    for code in (*_COMMON_ERRORS, *errors, ReasonCode.INVALID_FIELD):
-        documented.setdefault(int(code.http_status), _error(code))
-    return documented
+    refusals: dict[int, list[ReasonCode]] = {}
+    for code in dict.fromkeys((*common, *errors)):
+        refusals.setdefault(int(code.http_status), []).append(code)
+    return documented | {other: _refusal(codes) for other, codes in refusals.items()}
 
 
 def _success(answer: type[View], example: Mapping[str, Any], description: str) -> dict[str, Any]:
@@ -82,17 +76,20 @@ def _success(answer: type[View], example: Mapping[str, Any], description: str) -
     return {"description": description, "content": content}
 
 
-def _error(code: ReasonCode) -> dict[str, Any]:
-    example = {"success": False, "error": {"code": code, "message": _SENTENCES.get(code, code)}}
-    return {
-        "description": code.http_status.phrase,
-        "content": {
-            "application/json": {
-                "schema": {"$ref": _REFERENCE.format(ErrorAnswer.__name__)},
-                "example": example,
-            }
-        },
+def _refusal(codes: Sequence[ReasonCode]) -> dict[str, Any]:
+    """All codes of one status, each with what it looks like."""
+    shown: dict[str, Any] = {}
+    for code in codes:
+        message, field = SHOWN[code]
+        error = {"code": code, "message": message} | ({} if field is None else {"field": field})
+        shown[code] = {"value": {"success": False, "error": error}}
+    content = {
+        "application/json": {
+            "schema": {"$ref": _REFERENCE.format(ErrorAnswer.__name__)},
+            "examples": shown,
+        }
     }
+    return {"description": " or ".join(codes), "content": content}
 
 
 def install_openapi(
@@ -115,7 +112,8 @@ def install_openapi(
             schemas.update(extra.get("$defs", {}))
             for name, schema in _view_schemas().items():
                 schemas.setdefault(name, schema)
-            document["paths"] = _with_examples(document["paths"])
+            paths = _with_examples(document["paths"])
+            document["paths"] = {_public(path): _as_answered(item) for path, item in paths.items()}
             _require_key(document, public)
         return document
 
@@ -150,6 +148,23 @@ def _with_examples(node: Any) -> Any:
     if _EXAMPLE_NUMBER in node:
         return _examples[node[_EXAMPLE_NUMBER]]
     return {key: _with_examples(value) for key, value in node.items()}
+
+
+def _public(path: str) -> str:
+    """Path parameters by the names that errors call them: `{account_id}` -> `{accountId}`."""
+    return re.sub(r"\w+(?=})", lambda name: to_camel(name[0]), path)
+
+
+def _as_answered(operations: dict[str, Any]) -> dict[str, Any]:
+    for operation in operations.values():
+        if "HTTPValidationError" in str(operation["responses"].get("422")):
+            del operation["responses"][
+                "422"
+            ]  # FastAPI expects it where ids are all there is; a wrong id is 404 here
+        for parameter in operation.get("parameters", ()):
+            if parameter["in"] == "path":
+                parameter["name"] = to_camel(parameter["name"])
+    return operations
 
 
 def _require_key(document: dict[str, Any], public: tuple[str, ...]) -> None:

@@ -1,15 +1,17 @@
 """JSON as the API speaks it: prices are numbers that never were floats, times are ISO-8601 UTC with `Z`."""
 
+import json
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from decimal import Decimal
-from typing import Annotated, Any, Final
+from decimal import Decimal, InvalidOperation
+from typing import Annotated, Any, Final, cast
 
 import msgspec
 from starlette.responses import Response
 
 from vyomo_contracts.money import ZERO
-from vyomo_gateway.edge.problems import MalformedJsonError
+from vyomo_contracts.reasons import ReasonCode
+from vyomo_gateway.edge.problems import InvalidRequestError, MalformedJsonError
 
 _ONE: Final = Decimal(1)
 _TO_MILLISECONDS: Final = len("2026-02-12T08:05:58.804")
@@ -28,14 +30,40 @@ def decode_json(body: bytes) -> Any:
     """The parsed body, numbers with a point as `Decimal`.
 
     Raises:
-        MalformedJsonError: not JSON, or nested absurdly deep.
+        MalformedJsonError: not JSON, nested absurdly deep, or with a number nobody can hold.
+        InvalidRequestError: a name is there more than once.
     """
     try:
-        return _decoder.decode(body)
+        value = _decoder.decode(body)
+        _refuse_repeated_names(body, value)
     except RecursionError as error:
         raise MalformedJsonError("it is nested too deep") from error
+    except InvalidOperation as error:
+        raise MalformedJsonError("it has a number that is too large") from error
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise MalformedJsonError(str(error)) from error
+    return value
+
+
+def _refuse_repeated_names(body: bytes, value: object) -> None:
+    """`{"quantity": 1, "quantity": 1000}` is one order to one reader and another to the next: it is neither here."""
+    if isinstance(value, dict):
+        fields = cast("dict[str, object]", value)
+        texts = len(fields) + sum(isinstance(field, str) for field in fields.values())
+        # Every name and every text has two quotes. Are there no more, then nothing was said and dropped; else look closely.
+        if body.count(b'"') != 2 * texts:
+            json.loads(body, object_pairs_hook=_without_repeats)
+
+
+def _without_repeats(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    fields: dict[str, object] = {}
+    for name, value in pairs:
+        if name in fields:
+            raise InvalidRequestError.one(
+                ReasonCode.INVALID_FIELD, name, f"{name} is there more than once; send it once"
+            )
+        fields[name] = value
+    return fields
 
 
 def encode_json(value: object) -> bytes:

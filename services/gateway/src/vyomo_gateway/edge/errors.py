@@ -1,6 +1,7 @@
 """Every failure becomes one shape: `{"success": false, "error": {"code", "message", "field"?, "detail"?}}`."""
 
-from typing import Any, Literal
+from decimal import Decimal
+from typing import Any, Final, Literal
 
 import structlog
 from fastapi import FastAPI, Request
@@ -8,16 +9,27 @@ from fastapi.exceptions import RequestValidationError
 from msgspec import UNSET, UnsetType
 from nats.errors import NoRespondersError
 from starlette.exceptions import HTTPException
+from starlette.routing import Match
 
 from vyomo_contracts.reasons import ReasonCode
-from vyomo_gateway.edge.encoding import JsonResponse, View
-from vyomo_gateway.edge.problems import AccountNotFoundError, ApiError, InvalidRequestError, UnavailableError
+from vyomo_gateway.edge.codes import SHOWN
+from vyomo_gateway.edge.encoding import JsonResponse, View, number
+from vyomo_gateway.edge.problems import (
+    AccountNotFoundError,
+    ApiError,
+    InvalidRequestError,
+    OrderNotFoundError,
+    UnavailableError,
+)
 from vyomo_gateway.edge.validation import problems_of
 from vyomo_gateway.orders.schemas import OrderView
 from vyomo_service_kit.bus import BusUnavailableError, RequestRefusedError
 from vyomo_service_kit.database import RecordUnavailableError
 
 log = structlog.get_logger()
+
+_AMOUNTS: Final = frozenset({"averagePrice", "limit", "lower", "tickSize", "upper", "value"})
+_METHODS: Final = ("DELETE", "GET", "PATCH", "POST")
 
 
 class ErrorView(View, frozen=True, kw_only=True):
@@ -32,7 +44,7 @@ class ErrorAnswer(View, frozen=True, kw_only=True):
     success: Literal[False] = False
     error: ErrorView
     order: OrderView | UnsetType = UNSET
-    """Present when an order was recorded all the same (DENIED)."""
+    """The order this is about as it is now: recorded all the same (DENIED), or not changed."""
 
 
 def error_view(error: ApiError) -> ErrorView:
@@ -40,8 +52,13 @@ def error_view(error: ApiError) -> ErrorView:
         code=error.code,
         message=error.message,
         field=error.field or UNSET,
-        detail=dict(error.detail) if error.detail else UNSET,
+        detail={name: _shown(name, value) for name, value in error.detail.items()} if error.detail else UNSET,
     )
+
+
+def _shown(name: str, value: object) -> object:
+    """Services send amounts as text, which keeps them exact; here they are numbers as everywhere."""
+    return number(Decimal(value)) if name in _AMOUNTS and isinstance(value, str) else value
 
 
 def error_response(error: ApiError, *, status: int | None = None) -> JsonResponse:
@@ -69,7 +86,7 @@ def as_api_error(error: Exception) -> ApiError | None:
 
 
 def internal_error() -> ApiError:
-    return ApiError(ReasonCode.INTERNAL_ERROR, "an error of ours; it is logged, and trying again is safe")
+    return ApiError(ReasonCode.INTERNAL_ERROR, SHOWN[ReasonCode.INTERNAL_ERROR].message)
 
 
 def register_error_handlers(app: FastAPI) -> None:
@@ -90,20 +107,32 @@ async def _invalid(_request: Request, error: Exception) -> JsonResponse:
     for finding in findings:
         if finding["loc"][:2] == ("path", "account_id"):
             return error_response(AccountNotFoundError("with this id"))
+        if finding["loc"][:2] == ("path", "order_id"):
+            return error_response(OrderNotFoundError("with this id"))
     return error_response(InvalidRequestError(problems_of(findings)))
 
 
 async def _no_route(request: Request, error: Exception) -> JsonResponse:
     assert isinstance(error, HTTPException)
     if error.status_code == ReasonCode.METHOD_NOT_ALLOWED.http_status:
-        allowed = (error.headers or {}).get("Allow", "")
+        allowed = ", ".join(_methods_at(request))
         refusal = ApiError(
             ReasonCode.METHOD_NOT_ALLOWED, f"{request.method} is not possible here; allowed: {allowed}"
         )
+        refusal.headers["Allow"] = allowed
     else:
         refusal = ApiError(ReasonCode.NOT_FOUND, f"there is nothing at {request.url.path}")
-    refusal.headers.update(error.headers or {})
     return error_response(refusal)
+
+
+def _methods_at(request: Request) -> list[str]:
+    """Those of every route of this path; the framework names the first route's only."""
+    scopes = {method: {**request.scope, "method": method} for method in _METHODS}
+    return [
+        method
+        for method, scope in scopes.items()
+        if any(route.matches(scope)[0] is Match.FULL for route in request.app.routes)
+    ]
 
 
 async def _unexpected(_request: Request, _error: Exception) -> JsonResponse:

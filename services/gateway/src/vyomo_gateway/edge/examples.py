@@ -1,8 +1,10 @@
-"""What calls look like: shown in the API's documentation and replayed by its tests."""
+"""What calls look like, as the API's documentation shows them: one account's first hour."""
 
 from typing import Any, Final
 
-_ACCOUNT: Final[dict[str, Any]] = {
+Shown = dict[str, Any]
+
+_ACCOUNT: Final[Shown] = {
     "id": 1,
     "userId": "default_user",
     "broker": "paper",
@@ -10,37 +12,98 @@ _ACCOUNT: Final[dict[str, Any]] = {
     "isActive": True,
     "balance": 100000,
     "unlimited": False,
-    "marginAvailable": 80000,
-    "marginUsed": 20000,
+    "marginAvailable": 100000,
+    "marginUsed": 0,
     "lastSynced": None,
     "createdAt": "2026-02-12T08:00:00.000Z",
 }
-_WARNINGS: Final = ["apiSecret does not apply to paper accounts and was ignored"]
-
-ACCOUNT: Final[dict[str, Any]] = {"success": True, "account": _ACCOUNT, "warnings": _WARNINGS}
-ACCOUNT_CHANGED: Final[dict[str, Any]] = {"success": True, "account": _ACCOUNT}
-ACCOUNTS: Final[dict[str, Any]] = {"success": True, "accounts": [_ACCOUNT]}
-
-ORDER_REQUEST: Final[dict[str, Any]] = {
-    "symbol": "NIFTY",
-    "exchange": "NSE",
-    "transactionType": "BUY",
-    "orderType": "LIMIT",
-    "quantity": 10,
-    "price": 250.50,
-    "product": "MIS",
-    "validity": "DAY",
+_ACCOUNT_IN_USE: Final = _ACCOUNT | {
+    "marginAvailable": 50129,
+    "marginUsed": 49871,
+    "lastSynced": "2026-02-12T08:05:58.811Z",
 }
-_ORDER: Final[dict[str, Any]] = {
+
+ACCOUNT_REQUESTS: Final[dict[str, Any]] = {
+    "paper": {"value": {"broker": "paper", "clientId": "DEMO123"}},
+    "paper, unlimited": {
+        "value": {"broker": "paper", "clientId": "UNLIMITED", "initialCapital": "unlimited"}
+    },
+    "zerodha": {
+        "value": {"broker": "zerodha", "clientId": "AB1234", "apiKey": "your key", "apiSecret": "your secret"}
+    },
+    "angel": {
+        "value": {
+            "broker": "angel",
+            "clientId": "A123456",
+            "apiKey": "your key",
+            "password": "your PIN",
+            "totpSecret": "your TOTP secret",
+        }
+    },
+}
+DEACTIVATION_REQUEST: Final[dict[str, Any]] = {
+    "off": {"value": {"isActive": False}},
+    "on": {"value": {"isActive": True}},
+}
+ACCOUNT_OPENED: Final[Shown] = {"success": True, "account": _ACCOUNT}
+ACCOUNT: Final[Shown] = {"success": True, "account": _ACCOUNT_IN_USE}
+ACCOUNT_SWITCHED: Final[Shown] = {"success": True, "account": _ACCOUNT | {"isActive": False}}
+ACCOUNTS: Final[Shown] = {"success": True, "accounts": [_ACCOUNT_IN_USE]}
+
+ORDER_REQUESTS: Final[dict[str, Any]] = {
+    "MARKET": {
+        "value": {
+            "symbol": "NIFTY",
+            "exchange": "NSE",
+            "transactionType": "BUY",
+            "orderType": "MARKET",
+            "quantity": 10,
+            "product": "MIS",
+            "validity": "DAY",
+        }
+    },
+    "LIMIT": {
+        "value": {
+            "symbol": "RELIANCE",
+            "exchange": "NSE",
+            "transactionType": "BUY",
+            "orderType": "LIMIT",
+            "quantity": 5,
+            "price": 1500.50,
+            "product": "CNC",
+        }
+    },
+    "SL": {
+        "value": {
+            "symbol": "NIFTY",
+            "exchange": "NSE",
+            "transactionType": "SELL",
+            "orderType": "SL",
+            "quantity": 10,
+            "price": 24795,
+            "triggerPrice": 24800,
+            "product": "MIS",
+            "tag": "stop loss",
+        }
+    },
+}
+MODIFY_REQUESTS: Final[dict[str, Any]] = {
+    "price": {"value": {"price": 24800}},
+    "price and quantity": {"value": {"price": 24800, "quantity": 15}},
+    "at once": {"value": {"orderType": "MARKET"}},
+}
+CANCEL_REQUESTS: Final[dict[str, Any]] = {"with a reason": {"value": {"reason": "changed my mind"}}}
+
+_ORDER: Final[Shown] = {
     "orderId": "PAPER_06F2M7Q8Z5X3K9V1T4B6N0R2YA",
     "accountId": 1,
     "broker": "paper",
     "symbol": "NIFTY",
     "exchange": "NSE",
     "transactionType": "BUY",
-    "orderType": "LIMIT",
+    "orderType": "MARKET",
     "quantity": 10,
-    "price": 250.5,
+    "price": 0,
     "triggerPrice": None,
     "product": "MIS",
     "validity": "DAY",
@@ -61,8 +124,26 @@ _ORDER: Final[dict[str, Any]] = {
     "orderTime": "2026-02-12T08:05:58.804Z",
     "updatedAt": "2026-02-12T08:05:58.804Z",
 }
-_TRADE: Final[dict[str, Any]] = {
-    "tradeId": "T1",
+_FILLED: Final = _ORDER | {
+    "status": "COMPLETE",
+    "state": "FILLED",
+    "filledQuantity": 10,
+    "averagePrice": 24935.5,
+    "version": 2,
+    "brokerOrderId": _ORDER["orderId"],
+    "updatedAt": "2026-02-12T08:05:58.811Z",
+}
+_RESTING: Final = _ORDER | {
+    "orderId": "PAPER_06F2M7R1C8D4W6S0H2J9P3V5QE",
+    "orderType": "LIMIT",
+    "price": 24750,
+    "state": "OPEN",
+    "version": 3,
+    "brokerOrderId": "PAPER_06F2M7R1C8D4W6S0H2J9P3V5QE",
+    "updatedAt": "2026-02-12T08:09:12.377Z",
+}
+_TRADE: Final[Shown] = {
+    "tradeId": f"{_ORDER['orderId']}-1",
     "orderId": _ORDER["orderId"],
     "accountId": 1,
     "symbol": "NIFTY",
@@ -70,17 +151,10 @@ _TRADE: Final[dict[str, Any]] = {
     "product": "MIS",
     "transactionType": "BUY",
     "quantity": 10,
-    "price": 250.5,
+    "price": 24935.5,
     "tradeTime": "2026-02-12T08:05:58.811Z",
 }
-_FILLED: Final = _ORDER | {
-    "status": "COMPLETE",
-    "state": "FILLED",
-    "filledQuantity": 10,
-    "averagePrice": 250.5,
-    "version": 2,
-}
-_EVENTS: Final[list[dict[str, Any]]] = [
+_EVENTS: Final[list[Shown]] = [
     {
         "sequence": 52428801,
         "type": "order.accepted",
@@ -97,21 +171,24 @@ _EVENTS: Final[list[dict[str, Any]]] = [
     },
 ]
 
-ORDER: Final[dict[str, Any]] = {"success": True, "order": _ORDER}
-ORDERS: Final[dict[str, Any]] = {"success": True, "orders": [_FILLED], "nextCursor": "djE6NDI"}
-ORDER_HISTORY: Final[dict[str, Any]] = {"success": True, "events": _EVENTS}
-EVENTS: Final[dict[str, Any]] = {"success": True, "events": _EVENTS, "nextCursor": 52559871}
-TRADES: Final[dict[str, Any]] = {"success": True, "trades": [_TRADE]}
-CANCELLED: Final[dict[str, Any]] = {"success": True, "message": "Order cancelled successfully"}
-CANCEL_REQUESTED: Final[dict[str, Any]] = {
+ORDER_ACCEPTED: Final[Shown] = {"success": True, "order": _ORDER}
+ORDER: Final[Shown] = {"success": True, "order": _FILLED}
+ORDERS: Final[Shown] = {"success": True, "orders": [_FILLED], "nextCursor": "djE6NDI"}
+ORDER_MODIFIED: Final[Shown] = {"success": True, "order": _RESTING | {"price": 24800, "version": 4}}
+MODIFY_REQUESTED: Final[Shown] = {"success": True, "order": _RESTING | {"pendingAction": "MODIFY"}}
+ORDER_HISTORY: Final[Shown] = {"success": True, "events": _EVENTS}
+EVENTS: Final[Shown] = {"success": True, "events": _EVENTS, "nextCursor": 52559871}
+TRADES: Final[Shown] = {"success": True, "trades": [_TRADE]}
+CANCELLED: Final[Shown] = {"success": True, "message": "Order cancelled successfully"}
+CANCEL_REQUESTED: Final[Shown] = {
     "success": True,
     "code": "CANCEL_UNCONFIRMED",
     "message": "Cancellation requested, NOT confirmed: the broker has not answered within 5 seconds and the order may still "
     "trade; read the order for its outcome",
-    "order": _ORDER | {"state": "OPEN", "pendingAction": "CANCEL", "version": 3},
+    "order": _RESTING | {"pendingAction": "CANCEL"},
 }
-SYNCED: Final[dict[str, Any]] = {"success": True, "message": "Positions synced successfully"}
-POSITIONS: Final[dict[str, Any]] = {
+SYNCED: Final[Shown] = {"success": True, "message": "Positions synced successfully"}
+POSITIONS: Final[Shown] = {
     "success": True,
     "positions": [
         {
@@ -120,25 +197,25 @@ POSITIONS: Final[dict[str, Any]] = {
             "exchange": "NSE",
             "product": "MIS",
             "quantity": 10,
-            "averagePrice": 250.5,
-            "currentPrice": 252,
-            "pnl": 15,
-            "pnlPercent": 0.6,
+            "averagePrice": 24935.5,
+            "currentPrice": 24960.5,
+            "pnl": 250,
+            "pnlPercent": 0.1,
             "realised": 0,
-            "unrealised": 15,
+            "unrealised": 250,
             "buyQuantity": 10,
-            "buyValue": 2505,
+            "buyValue": 249355,
             "sellQuantity": 0,
             "sellValue": 0,
             "overnightQuantity": 0,
             "multiplier": 1,
-            "version": 3,
+            "version": 1,
             "priceTime": "2026-02-12T08:06:02.100Z",
             "stale": False,
         }
     ],
 }
-HOLDINGS: Final[dict[str, Any]] = {
+HOLDINGS: Final[Shown] = {
     "success": True,
     "holdings": [
         {
@@ -156,18 +233,18 @@ HOLDINGS: Final[dict[str, Any]] = {
         }
     ],
 }
-MARGINS: Final[dict[str, Any]] = {
+MARGINS: Final[Shown] = {
     "success": True,
     "margins": {
-        "available": 99499,
-        "used": 501,
+        "available": 50129,
+        "used": 49871,
         "balance": 100000,
         "unlimited": False,
-        "version": 2,
+        "version": 1,
         "updatedAt": "2026-02-12T08:05:58.811Z",
     },
 }
-INSTRUMENTS: Final[dict[str, Any]] = {
+INSTRUMENTS: Final[Shown] = {
     "success": True,
     "instruments": [
         {
@@ -190,7 +267,7 @@ INSTRUMENTS: Final[dict[str, Any]] = {
         }
     ],
 }
-QUOTES: Final[dict[str, Any]] = {
+QUOTES: Final[Shown] = {
     "success": True,
     "quotes": [
         {
@@ -213,8 +290,18 @@ QUOTES: Final[dict[str, Any]] = {
     ],
     "missing": [],
 }
-HEALTH: Final[dict[str, Any]] = {
+HEALTH: Final[Shown] = {
     "success": True,
     "status": "ok",
     "checks": {"gateway": "ok", "bus": "ok", "database": "ok"},
+}
+UNHEALTHY: Final[Shown] = {
+    "success": False,
+    "status": "down",
+    "checks": {"gateway": "ok", "bus": "ok", "database": "down"},
+    "error": {
+        "code": "RECORD_UNAVAILABLE",
+        "message": "the database does not answer, so nothing is known to have been done; try again, an order with the same "
+        "Idempotency-Key",
+    },
 }

@@ -23,6 +23,7 @@ from vyomo_contracts.messages import Problem
 from vyomo_contracts.orders import Order
 from vyomo_contracts.reasons import ReasonCode
 from vyomo_contracts.vocabulary import Scope
+from vyomo_gateway.edge.codes import SHOWN
 
 _RETRY_AFTER_SECONDS = "1"
 _RETRYABLE = frozenset({503, 429})
@@ -130,11 +131,4 @@ class RefusedError(ApiError):
 
 class UnavailableError(ApiError):
     def __init__(self, code: ReasonCode) -> None:
-        super().__init__(code, _UNAVAILABLE[code])
-
-
-_UNAVAILABLE = {
-    ReasonCode.BUS_UNAVAILABLE: "the message bus does not answer; nothing is known to have been done, try again",
-    ReasonCode.RECORD_UNAVAILABLE: "the database does not answer; nothing is known to have been done, try again",
-    ReasonCode.SERVICE_UNAVAILABLE: "the service behind this call does not answer; try again",
-}
+        super().__init__(code, SHOWN[code].message)

@@ -18,7 +18,10 @@ AccountNumber = Annotated[int, Path(ge=1, le=LARGEST_ID, description="Account id
 OrderNumber = Annotated[
     str,
     Path(
-        min_length=1, max_length=64, description="Our order id", examples=["PAPER_06F2M7Q8Z5X3K9V1T4B6N0R2YA"]
+        max_length=64,
+        pattern=r"^[\x21-\x7e]+$",  # what else may stand in a path, also NUL, no order is called
+        description="Our order id",
+        examples=["PAPER_06F2M7Q8Z5X3K9V1T4B6N0R2YA"],
     ),
 ]
 

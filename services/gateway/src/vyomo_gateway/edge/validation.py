@@ -22,7 +22,7 @@ _SENTENCES: Final[Mapping[str, str]] = {
     "decimal_type": "{field} must be a number",
     "decimal_parsing": "{field} must be a number",
     "decimal_max_places": "{field} must have at most {decimal_places} decimals",
-    "decimal_max_digits": "{field} is too large a number",
+    "decimal_max_digits": "{field} must have at most {max_digits} digits",
     "decimal_whole_digits": "{field} is too large a number",
     "finite_number": "{field} must be a number",
     "greater_than": "{field} must be greater than {gt}",
@@ -32,12 +32,12 @@ _SENTENCES: Final[Mapping[str, str]] = {
     "string_type": "{field} must be text",
     "string_too_short": "{field} must have at least {min_length} character(s)",
     "string_too_long": "{field} must have at most {max_length} characters",
-    "string_pattern_mismatch": "{field} contains characters that are not allowed there",
+    "string_pattern_mismatch": "{field} must {characters}",
     "string_unicode": "{field} must be valid Unicode text",
     "bool_type": "{field} must be true or false",
     "bool_parsing": "{field} must be true or false",
     "too_short": "{field} must have at least {min_length} entry",
-    "too_long": "{field} must have at most {max_length} entries",
+    "too_long": "{field} must have at most {max_length} {entries}",
     "value_error": "{field} {error}",
 }
 _CODES: Final[Mapping[str, ReasonCode]] = {
@@ -63,6 +63,12 @@ def _problem(finding: Mapping[str, Any]) -> Problem:
         code = ReasonCode.MISSING_FIELD if kind == "missing" else ReasonCode.INVALID_FIELD
         return Problem(code=code, field=field or None, message=f"{field or 'the body'} must be a JSON object")
     details = {name: value for name, value in finding.get("ctx", {}).items() if name != "field"}
+    # Two kinds of patterns are in use: of what must not be in a text, and of all that may be.
+    excludes = str(details.get("pattern", "")).startswith("^[^")
+    details["characters"] = (
+        "not contain control characters" if excludes else "be visible ASCII characters without spaces"
+    )
+    details["entries"] = "entries" if details.get("field_type") == "List" else "characters"
     sentence = _SENTENCES.get(kind)
     message = sentence.format(field=field, **details) if sentence else f"{field}: {finding['msg']}"
     return Problem(code=_CODES.get(kind, ReasonCode.INVALID_FIELD), field=field, message=message)

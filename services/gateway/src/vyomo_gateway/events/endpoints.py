@@ -4,7 +4,7 @@ from fastapi import APIRouter, Query, WebSocket
 
 from vyomo_contracts.reasons import ReasonCode
 from vyomo_gateway.edge import examples
-from vyomo_gateway.edge.documentation import answers
+from vyomo_gateway.edge.documentation import PARAMETER_ERRORS, answers
 from vyomo_gateway.edge.encoding import JsonResponse
 from vyomo_gateway.edge.paging import DEFAULT_LIMIT, Limit
 from vyomo_gateway.edge.problems import InvalidRequestError
@@ -22,7 +22,7 @@ router = APIRouter(tags=["events"], route_class=GatewayRoute)
     summary="Your order events, in the order they were recorded",
     description="Nothing is skipped: ask again with `since` = `nextCursor`. The same cursors resume the WebSocket `/ws?since=`.",
     response_model=None,
-    responses=answers(EventsAnswer, examples.EVENTS),
+    responses=answers(EventsAnswer, examples.EVENTS, *PARAMETER_ERRORS),
 )
 async def list_events(
     caller: CurrentCaller,

@@ -5,7 +5,7 @@ from fastapi import APIRouter, Query
 from vyomo_contracts.reasons import ReasonCode
 from vyomo_contracts.vocabulary import Exchange
 from vyomo_gateway.edge import examples
-from vyomo_gateway.edge.documentation import answers
+from vyomo_gateway.edge.documentation import COMMAND_ERRORS, PARAMETER_ERRORS, answers
 from vyomo_gateway.edge.encoding import JsonResponse
 from vyomo_gateway.edge.requests import GatewayRoute
 from vyomo_gateway.identity.guard import CurrentCaller
@@ -20,7 +20,7 @@ router = APIRouter(prefix="/api", tags=["market"], route_class=GatewayRoute)
     summary="Search instruments",
     description="The exact symbol first, then symbols that begin with the query, then symbols and names that contain its words.",
     response_model=None,
-    responses=answers(InstrumentsAnswer, examples.INSTRUMENTS),
+    responses=answers(InstrumentsAnswer, examples.INSTRUMENTS, *PARAMETER_ERRORS),
 )
 async def search_instruments(
     caller: CurrentCaller,
@@ -40,7 +40,9 @@ async def search_instruments(
     "/quotes",
     summary="Current prices with five levels of depth",
     response_model=None,
-    responses=answers(QuotesAnswer, examples.QUOTES, ReasonCode.SERVICE_UNAVAILABLE),
+    responses=answers(
+        QuotesAnswer, examples.QUOTES, ReasonCode.MISSING_FIELD, *PARAMETER_ERRORS, *COMMAND_ERRORS
+    ),
 )
 async def read_quotes(
     services: Serving,

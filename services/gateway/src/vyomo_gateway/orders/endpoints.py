@@ -1,16 +1,24 @@
 from typing import Annotated, Final
 
-from fastapi import APIRouter, Header, Request
+from fastapi import APIRouter, Body, Header, Request
+from msgspec import UNSET
 
 from vyomo_contracts.reasons import ReasonCode
-from vyomo_contracts.vocabulary import OrderState, PendingAction
+from vyomo_contracts.vocabulary import OrderState
 from vyomo_gateway.edge import examples
-from vyomo_gateway.edge.documentation import ACCOUNT_ERRORS, BODY_ERRORS, ORDER_ERRORS, answers
+from vyomo_gateway.edge.documentation import (
+    ACCOUNT_ERRORS,
+    BODY_ERRORS,
+    COMMAND_ERRORS,
+    ORDER_ERRORS,
+    PARAMETER_ERRORS,
+    answers,
+)
 from vyomo_gateway.edge.encoding import JsonResponse
 from vyomo_gateway.edge.paging import Paged
 from vyomo_gateway.edge.requests import AccountNumber, GatewayRoute, OrderNumber
 from vyomo_gateway.identity.guard import CurrentCaller
-from vyomo_gateway.orders.requests import wait_seconds
+from vyomo_gateway.orders.requests import ignored_prices, wait_seconds
 from vyomo_gateway.orders.schemas import (
     CancelBody,
     CancelRequestedAnswer,
@@ -30,12 +38,41 @@ CANCEL_REQUESTED: Final = (
     "read the order for its outcome"
 )
 
+RULES: Final = (
+    ReasonCode.INSTRUMENT_NOT_ORDERABLE,
+    ReasonCode.INSTRUMENT_EXPIRED,
+    ReasonCode.QUANTITY_NOT_POSITIVE,
+    ReasonCode.QUANTITY_NOT_LOT_MULTIPLE,
+    ReasonCode.PRICE_REQUIRED,
+    ReasonCode.PRICE_OFF_TICK,
+    ReasonCode.PRICE_OUTSIDE_BAND,
+    ReasonCode.TRIGGER_PRICE_REQUIRED,
+    ReasonCode.TRIGGER_PRICE_OFF_TICK,
+    ReasonCode.TRIGGER_PRICE_WRONG_SIDE,
+    ReasonCode.ORDER_TYPE_NOT_ALLOWED,
+    ReasonCode.PRODUCT_NOT_ALLOWED,
+    ReasonCode.VALIDITY_NOT_ALLOWED,
+    ReasonCode.RISK_QUANTITY_ABOVE_FREEZE,
+    ReasonCode.RISK_ORDER_VALUE_ABOVE_LIMIT,
+)
+"""What a new order must satisfy, and a modified one again."""
+MODIFY_REFUSALS: Final = (
+    ReasonCode.NOTHING_TO_MODIFY,
+    ReasonCode.QUANTITY_BELOW_FILLED,
+    ReasonCode.MARGIN_INSUFFICIENT,
+    ReasonCode.HOLDINGS_INSUFFICIENT,
+    ReasonCode.TRIGGER_ALREADY_CROSSED,
+    ReasonCode.MARKET_CLOSED,
+    ReasonCode.NO_QUOTE,
+    ReasonCode.BROKER_REFUSED,
+)
+
 router = APIRouter(prefix="/api/brokers/accounts/{account_id:int}", tags=["orders"], route_class=GatewayRoute)
 
 Prefer = Annotated[
     str | None,
     Header(
-        description="`wait=N`: hold the answer up to N seconds (at most 10) until the broker has answered",
+        description="`wait=N`: hold the answer up to N seconds (at most 10) until the broker has answered; anything else is ignored",
         examples=["wait=2"],
     ),
 ]
@@ -58,13 +95,18 @@ IdempotencyKey = Annotated[
     response_model=None,
     responses=answers(
         OrderAnswer,
-        examples.ORDER,
+        examples.ORDER_ACCEPTED,
         *ACCOUNT_ERRORS,
         ReasonCode.ACCOUNT_INACTIVE,
-        ReasonCode.PRICE_REQUIRED,
         *BODY_ERRORS,
+        ReasonCode.IDEMPOTENCY_KEY_INVALID,
+        ReasonCode.IDEMPOTENCY_KEY_REUSED,
+        ReasonCode.UNKNOWN_SYMBOL,
+        ReasonCode.WRONG_EXCHANGE,
+        *RULES,
+        *COMMAND_ERRORS,
         status=202,
-        also={200: "The broker has answered within `Prefer: wait=N`"},
+        otherwise={200: (OrderAnswer, examples.ORDER, "The broker has answered within `Prefer: wait=N`")},
         headers={
             "Idempotency-Key": "The key that was used",
             "Idempotency-Replayed": "`true` when the key was used before: this is that order as it now is",
@@ -77,7 +119,7 @@ IdempotencyKey = Annotated[
             "content": {
                 "application/json": {
                     "schema": {"$ref": "#/components/schemas/OrderBody"},
-                    "example": examples.ORDER_REQUEST,
+                    "examples": examples.ORDER_REQUESTS,
                 }
             },
         }
@@ -99,7 +141,7 @@ async def place_order(
     "/orders",
     summary="The order book, newest first",
     response_model=None,
-    responses=answers(OrdersAnswer, examples.ORDERS, *ACCOUNT_ERRORS),
+    responses=answers(OrdersAnswer, examples.ORDERS, *ACCOUNT_ERRORS, *PARAMETER_ERRORS),
 )
 async def list_orders(
     account_id: AccountNumber, page: Paged, caller: CurrentCaller, services: Serving
@@ -137,35 +179,40 @@ async def read_order_history(
 @router.patch(
     "/orders/{order_id}",
     summary="Modify a pending order",
-    description="Answers 202 while the broker has not answered (`pendingAction` is MODIFY), 200 once it has.",
+    description="Answers 202 while the broker has not answered (`pendingAction` is MODIFY). With `Prefer: wait=N`, 200 once it has "
+    "modified the order within that time, or what it said instead. What does not apply to the order's type is ignored and named in "
+    "`warnings`.",
     response_model=None,
     responses=answers(
         OrderAnswer,
-        examples.ORDER,
+        examples.ORDER_MODIFIED,
         *ORDER_ERRORS,
         ReasonCode.ORDER_NOT_PENDING,
+        ReasonCode.ACTION_PENDING,
         *BODY_ERRORS,
-        also={202: "Passed on; the broker has not answered yet"},
+        *MODIFY_REFUSALS,
+        *RULES,
+        *COMMAND_ERRORS,
+        otherwise={
+            202: (OrderAnswer, examples.MODIFY_REQUESTED, "Passed on; the broker has not answered yet")
+        },
+        headers={"Preference-Applied": "The `wait` that was granted"},
     ),
 )
 async def modify_order(  # noqa: PLR0917 - FastAPI passes them by name
     account_id: AccountNumber,
     order_id: OrderNumber,
-    body: ModifyBody,
+    body: Annotated[ModifyBody, Body(openapi_examples=examples.MODIFY_REQUESTS)],
     caller: CurrentCaller,
     services: Serving,
     prefer: Prefer = None,
 ) -> JsonResponse:
-    order = await services.orders.modify(caller, account_id, order_id, body)
     seconds = wait_seconds(prefer)
-    if seconds:
-        order = await services.orders.until_answered(
-            caller, order, seconds=seconds, action=PendingAction.MODIFY
-        )
+    order = await services.orders.modify(caller, account_id, order_id, body, seconds=seconds or 0)
     headers = {} if seconds is None else {"Preference-Applied": f"wait={seconds}"}
-    return JsonResponse(
-        OrderAnswer(order=OrderView.of(order)), 202 if order.pending_action is not None else 200, headers
-    )
+    warnings = ignored_prices(body.order_type or order.order_type, body)
+    answer = OrderAnswer(order=OrderView.of(order), warnings=warnings or UNSET)
+    return JsonResponse(answer, 202 if order.pending_action is not None else 200, headers)
 
 
 @router.delete(
@@ -181,6 +228,8 @@ async def modify_order(  # noqa: PLR0917 - FastAPI passes them by name
         *ORDER_ERRORS,
         ReasonCode.ORDER_NOT_PENDING,
         *BODY_ERRORS,
+        ReasonCode.BROKER_REFUSED,
+        *COMMAND_ERRORS,
         otherwise={
             202: (
                 CancelRequestedAnswer,
@@ -195,7 +244,7 @@ async def cancel_order(
     order_id: OrderNumber,
     caller: CurrentCaller,
     services: Serving,
-    body: CancelBody | None = None,
+    body: Annotated[CancelBody | None, Body(openapi_examples=examples.CANCEL_REQUESTS)] = None,
 ) -> JsonResponse:
     order = await services.orders.cancel(caller, account_id, order_id, body.reason if body else None)
     if order.state is not OrderState.CANCELLED:
@@ -207,7 +256,7 @@ async def cancel_order(
     "/trades",
     summary="The trade book, newest first",
     response_model=None,
-    responses=answers(TradesAnswer, examples.TRADES, *ACCOUNT_ERRORS),
+    responses=answers(TradesAnswer, examples.TRADES, *ACCOUNT_ERRORS, *PARAMETER_ERRORS),
 )
 async def list_trades(
     account_id: AccountNumber, page: Paged, caller: CurrentCaller, services: Serving

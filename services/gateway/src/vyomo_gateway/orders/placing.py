@@ -2,13 +2,14 @@
 
 from collections.abc import Iterable
 
+import structlog
 from msgspec import UNSET
 from starlette.types import Receive, Scope
 
 from vyomo_contracts.commands import OrderReply
 from vyomo_contracts.vocabulary import OrderState
 from vyomo_gateway.edge.encoding import JsonResponse
-from vyomo_gateway.edge.errors import as_api_error, error_response
+from vyomo_gateway.edge.errors import as_api_error, error_response, internal_error
 from vyomo_gateway.edge.problems import AccountNotFoundError
 from vyomo_gateway.edge.requests import LARGEST_ID, read_body
 from vyomo_gateway.identity.authentication import Caller
@@ -22,6 +23,8 @@ from vyomo_gateway.orders.requests import (
 from vyomo_gateway.orders.schemas import OrderAnswer, OrderView
 from vyomo_gateway.orders.service import OrderService
 from vyomo_service_kit.identifiers import IdentifierFactory
+
+log = structlog.get_logger()
 
 _SENT_ON = frozenset({OrderState.NEW, OrderState.SUBMITTING, OrderState.UNCONFIRMED})
 
@@ -47,7 +50,9 @@ class OrderPlacer:
         except Exception as error:
             refusal = as_api_error(error)
             if refusal is None:
-                raise
+                # Answered here, where the key is known: without it this order could not be asked for again safely.
+                log.exception("order.place.failed")
+                refusal = internal_error()
             refusal.headers.update(headers)
             return error_response(refusal)
 
@@ -78,7 +83,8 @@ def _wishes(headers: Iterable[tuple[bytes, bytes]]) -> tuple[str | None, str | N
     key = prefer = None
     for name, value in headers:
         if name == b"idempotency-key":
-            key = value.decode("latin-1")
+            # Two keys make none that is valid: which of them was meant is not ours to guess.
+            key = value.decode("latin-1") if key is None else f"{key}, {value.decode('latin-1')}"
         elif name == b"prefer":
             prefer = value.decode("latin-1") if prefer is None else f"{prefer},{value.decode('latin-1')}"
     return key, prefer

@@ -11,10 +11,11 @@ from vyomo_contracts.identifiers import IDEMPOTENCY_KEY_MAX_LENGTH
 from vyomo_contracts.money import ZERO
 from vyomo_contracts.orders import OrderRequest
 from vyomo_contracts.reasons import ReasonCode
+from vyomo_contracts.vocabulary import OrderType
 from vyomo_gateway.edge.encoding import decode_json
 from vyomo_gateway.edge.problems import ApiError, InvalidRequestError
 from vyomo_gateway.edge.validation import problems_of
-from vyomo_gateway.orders.schemas import OrderBody
+from vyomo_gateway.orders.schemas import ModifyBody, OrderBody
 
 LONGEST_WAIT_SECONDS: Final = 10
 _KEY: Final = re.compile(rf"[\x21-\x7e]{{1,{IDEMPOTENCY_KEY_MAX_LENGTH}}}")
@@ -54,11 +55,6 @@ def order_request_of(body: OrderBody) -> tuple[OrderRequest, list[str]]:
             "triggerPrice",
             f"triggerPrice is required for {order_type} and must be greater than 0",
         )
-    warnings: list[str] = []
-    if body.price and not takes_price:
-        warnings.append(f"price does not apply to {order_type} orders and was ignored")
-    if body.trigger_price and not takes_trigger_price:
-        warnings.append(f"triggerPrice does not apply to {order_type} orders and was ignored")
     request = OrderRequest(
         symbol=body.symbol,
         exchange=body.exchange,
@@ -74,7 +70,17 @@ def order_request_of(body: OrderBody) -> tuple[OrderRequest, list[str]]:
         parent_order_id=body.parent_order_id,
         group_id=body.group_id,
     )
-    return request, warnings
+    return request, ignored_prices(order_type, body)
+
+
+def ignored_prices(order_type: OrderType, body: OrderBody | ModifyBody) -> list[str]:
+    """Sentences about prices that orders of this type do not have."""
+    warnings: list[str] = []
+    if body.price and not order_type.takes_price:
+        warnings.append(f"price does not apply to {order_type} orders and was ignored")
+    if body.trigger_price and not order_type.takes_trigger_price:
+        warnings.append(f"triggerPrice does not apply to {order_type} orders and was ignored")
+    return warnings
 
 
 def body_hash(request: OrderRequest) -> str:

@@ -1,5 +1,6 @@
 """What can be done with orders, in the name of a caller."""
 
+from collections.abc import Mapping
 from contextlib import suppress
 from typing import Final
 
@@ -66,7 +67,15 @@ class OrderService:
         _raise_problem(reply)
         return reply
 
-    async def modify(self, caller: Caller, account_id: int, order_id: str, body: ModifyBody) -> Order:
+    async def modify(
+        self, caller: Caller, account_id: int, order_id: str, body: ModifyBody, *, seconds: int
+    ) -> Order:
+        """The modified order; or, with `pending_action` MODIFY, one whose modification the broker has not answered in `seconds`.
+
+        Raises:
+            RefusedError: it cannot be modified so.
+            ApiError: the broker refused, or something else happened instead.
+        """
         changes = body.model_dump(exclude_none=True)
         if not changes:
             raise ApiError(
@@ -85,7 +94,12 @@ class OrderService:
                 changes=OrderModification(**changes),
             )
         )
-        return _order_in(reply)
+        order = await self._order_in(caller, account_id, reply)
+        if seconds:
+            order = await self.until_answered(caller, order, seconds=seconds, action=PendingAction.MODIFY)
+        if order.pending_action is not PendingAction.MODIFY and not _is_as_asked(order, changes):
+            raise _not_modified(order)
+        return order
 
     async def cancel(self, caller: Caller, account_id: int, order_id: str, reason: str | None) -> Order:
         """The cancelled order; or, still open, one whose cancellation the broker has not answered within `CANCEL_SECONDS`.
@@ -97,9 +111,8 @@ class OrderService:
         reply = await self._commands.cancel(
             CancelOrder(principal=caller.principal, account_id=account_id, order_id=order_id, reason=reason)
         )
-        order = await self.until_answered(
-            caller, _order_in(reply), seconds=CANCEL_SECONDS, action=PendingAction.CANCEL
-        )
+        order = await self._order_in(caller, account_id, reply)
+        order = await self.until_answered(caller, order, seconds=CANCEL_SECONDS, action=PendingAction.CANCEL)
         is_asked = not order.state.is_terminal and order.pending_action is PendingAction.CANCEL
         if order.state is not OrderState.CANCELLED and not is_asked:
             raise _not_cancelled(order)
@@ -163,33 +176,73 @@ class OrderService:
             return TradesAnswer(trades=trades)
         return TradesAnswer(trades=trades, next_cursor=cursor_at(rows[page.limit - 1]["id"]))
 
+    async def _order_in(self, caller: Caller, account_id: int, reply: OrderReply) -> Order:
+        if reply.problem is not None and reply.problem.code is ReasonCode.ORDER_NOT_FOUND:
+            # Said as every other call says it: a foreign account does not exist, so it has no orders either.
+            async with self._records.read(caller) as reader:
+                await reader.require_account(account_id)
+        _raise_problem(reply)
+        assert reply.order is not None
+        return reply.order
+
 
 def _raise_problem(reply: OrderReply) -> None:
     if reply.problem is not None:
         raise RefusedError(reply.problem, reply.order)
 
 
-def _order_in(reply: OrderReply) -> Order:
-    _raise_problem(reply)
-    assert reply.order is not None
-    return reply.order
+def _is_as_asked(order: Order, changes: Mapping[str, object]) -> bool:
+    """Whether every change that applies to an order of its type is in it."""
+    ignored: set[str] = set()
+    if not order.order_type.takes_price:
+        ignored.add("price")
+    if not order.order_type.takes_trigger_price:
+        ignored.add("trigger_price")
+    return all(getattr(order, name) == value for name, value in changes.items() if name not in ignored)
+
+
+def _not_modified(order: Order) -> ApiError:
+    if order.state.is_terminal:
+        return _too_late(order, "modification")
+    if order.pending_action is PendingAction.CANCEL:
+        error = ApiError(
+            ReasonCode.ACTION_PENDING,
+            f"{order.order_id} was not modified: a cancellation that came later overtook it",
+        )
+    else:
+        error = ApiError(
+            order.reason_code or ReasonCode.BROKER_REFUSED,
+            f"the broker refused to modify {order.order_id}: {order.reason or 'it gave no reason'}; "
+            f"it is still {order.state} as it was",
+        )
+    error.order = order
+    return error
 
 
 def _not_cancelled(order: Order) -> ApiError:
-    if not order.state.is_terminal:
-        why = f": {order.reason}" if order.reason else ""
-        return ApiError(
-            ReasonCode.BROKER_REFUSED,
-            f"the broker refused to cancel {order.order_id}{why}; it is still {order.state}",
-            detail={"orderId": order.order_id, "status": order.status},
-        )
+    if order.state.is_terminal:
+        return _too_late(order, "cancellation")
+    why = f": {order.reason}" if order.reason else ""
+    error = ApiError(
+        ReasonCode.BROKER_REFUSED,
+        f"the broker refused to cancel {order.order_id}{why}; it is still {order.state}",
+        detail={"orderId": order.order_id, "status": order.status},
+    )
+    error.order = order
+    return error
+
+
+def _too_late(order: Order, action: str) -> ApiError:
     what = {
         OrderState.FILLED: "was filled completely",
         OrderState.REJECTED: "was rejected by the broker",
         OrderState.EXPIRED: "expired",
     }.get(order.state, f"is {order.state}")
-    return ApiError(
+    error = ApiError(
         ReasonCode.ORDER_NOT_PENDING,
-        f"{order.order_id} {what} before the cancellation took effect",
+        f"{order.order_id} {what} before the {action} took effect",
+        field="orderId",
         detail={"orderId": order.order_id, "status": order.status, "filledQuantity": order.filled_quantity},
     )
+    error.order = order
+    return error

@@ -4,7 +4,7 @@ from fastapi import APIRouter, Path
 
 from vyomo_contracts.reasons import ReasonCode
 from vyomo_gateway.edge import examples
-from vyomo_gateway.edge.documentation import ACCOUNT_ERRORS, answers
+from vyomo_gateway.edge.documentation import ACCOUNT_ERRORS, COMMAND_ERRORS, PARAMETER_ERRORS, answers
 from vyomo_gateway.edge.encoding import JsonResponse
 from vyomo_gateway.edge.paging import PagedByInstrument
 from vyomo_gateway.edge.requests import AccountNumber, GatewayRoute
@@ -25,7 +25,7 @@ router = APIRouter(
     summary="The day's positions, valued at current prices",
     description="What is open and what was traded today, in the order of exchange, symbol and product.",
     response_model=None,
-    responses=answers(PositionsAnswer, examples.POSITIONS, *ACCOUNT_ERRORS),
+    responses=answers(PositionsAnswer, examples.POSITIONS, *ACCOUNT_ERRORS, *PARAMETER_ERRORS),
 )
 async def list_positions(
     account_id: AccountNumber, page: PagedByInstrument, caller: CurrentCaller, services: Serving
@@ -37,7 +37,7 @@ async def list_positions(
     "/holdings",
     summary="Delivered shares, valued at current prices",
     response_model=None,
-    responses=answers(HoldingsAnswer, examples.HOLDINGS, *ACCOUNT_ERRORS),
+    responses=answers(HoldingsAnswer, examples.HOLDINGS, *ACCOUNT_ERRORS, *PARAMETER_ERRORS),
 )
 async def list_holdings(
     account_id: AccountNumber, page: PagedByInstrument, caller: CurrentCaller, services: Serving
@@ -66,7 +66,8 @@ async def read_margins(account_id: AccountNumber, caller: CurrentCaller, service
         examples.SYNCED,
         *ACCOUNT_ERRORS,
         ReasonCode.SESSION_NOT_FOUND,
-        ReasonCode.SERVICE_UNAVAILABLE,
+        *PARAMETER_ERRORS,
+        *COMMAND_ERRORS,
     ),
 )
 async def sync_positions(

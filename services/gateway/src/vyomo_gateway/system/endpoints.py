@@ -1,12 +1,11 @@
 from fastapi import APIRouter
 
-from vyomo_contracts.reasons import ReasonCode
 from vyomo_gateway.edge import examples
 from vyomo_gateway.edge.documentation import answers
 from vyomo_gateway.edge.encoding import JsonResponse
 from vyomo_gateway.edge.requests import GatewayRoute
 from vyomo_gateway.services import Serving
-from vyomo_gateway.system.service import HealthAnswer
+from vyomo_gateway.system.service import HealthAnswer, UnhealthyAnswer
 
 router = APIRouter(tags=["system"], route_class=GatewayRoute)
 
@@ -15,7 +14,12 @@ router = APIRouter(tags=["system"], route_class=GatewayRoute)
     "/api/health",
     summary="Is the system able to serve? Needs no key",
     response_model=None,
-    responses=answers(HealthAnswer, examples.HEALTH, ReasonCode.BUS_UNAVAILABLE),
+    responses=answers(
+        HealthAnswer,
+        examples.HEALTH,
+        common=(),
+        otherwise={503: (UnhealthyAnswer, examples.UNHEALTHY, "The bus or the database does not answer")},
+    ),
 )
 async def read_health(services: Serving) -> JsonResponse:
     health = await services.health.check()

@@ -75,11 +75,12 @@ def _quantity(request: OrderRequest, instrument: Instrument) -> Problem | None:
         )
     if request.quantity % instrument.lot_size:
         below = request.quantity // instrument.lot_size * instrument.lot_size
+        nearest = [str(quantity) for quantity in (below, below + instrument.lot_size) if quantity]
         return _problem(
             ReasonCode.QUANTITY_NOT_LOT_MULTIPLE,
             "quantity",
             f"quantity must be a multiple of the lot size {instrument.lot_size}; {request.quantity} is not, "
-            f"{max(below, instrument.lot_size)} or {below + instrument.lot_size} would be",
+            f"{' or '.join(nearest)} would be",
             lotSize=instrument.lot_size,
         )
     return None
@@ -153,7 +154,8 @@ def _trigger_side(request: OrderRequest, trigger: Decimal) -> Problem | None:
     return _problem(
         ReasonCode.TRIGGER_PRICE_WRONG_SIDE,
         "triggerPrice",
-        f"for a {request.transaction_type} SL order triggerPrice must be {side} price; {trigger} is not, price is {request.price}",
+        f"for a {request.transaction_type} SL order triggerPrice must be {side} price; {_plain(trigger)} is not, "
+        f"price is {_plain(request.price)}",
     )
 
 
