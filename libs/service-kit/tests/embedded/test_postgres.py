@@ -46,6 +46,14 @@ def test_socket_lies_in_a_private_folder(server: EmbeddedPostgres) -> None:
     assert stat.S_IMODE(server.data_directory.stat().st_mode) == 0o700
 
 
+async def test_port_variable_of_the_caller_does_not_lead_clients_astray(
+    server: EmbeddedPostgres, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PGPORT", "6543")
+
+    assert await value(server, "SELECT 1") == 1
+
+
 async def test_committed_rows_survive_a_kill_of_the_postmaster(server: EmbeddedPostgres) -> None:
     assert server.process is not None
     connection = await asyncpg.connect(server.url)
