@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from vyomo_local.state import project_folder
+from vyomo_service_kit.embedded.processes import ProcessRecord, wait_until
 
 # Installs a "python" that says how it was called, and counts how often it was asked to.
 FAKE_UV = """#!/bin/sh
@@ -112,6 +113,69 @@ def test_state_folder_may_be_named_anywhere(launcher: Launcher, tmp_path: Path, 
     assert result.returncode == 0, result.stderr
     assert (tmp_path / "some where" / "venv").is_dir()
     assert not (launcher.project / ".vyomo").exists()
+
+
+@pytest.mark.parametrize("arguments", [("--state", "", "status"), ("status", "--state=")])
+def test_empty_name_of_a_state_folder_is_refused(
+    launcher: Launcher, tmp_path: Path, arguments: tuple[str, ...]
+) -> None:
+    result = launcher.run(*arguments, directory=tmp_path)
+
+    assert result.returncode == 1
+    assert "--state is empty" in result.stderr
+    assert not (tmp_path / "venv").exists()
+
+
+def test_folder_with_other_things_is_not_taken_over(launcher: Launcher, tmp_path: Path) -> None:
+    shared = tmp_path / "shared"
+    shared.mkdir(mode=0o755)
+    (shared / ".somebody's").touch()
+
+    result = launcher.run("--state", str(shared), "up")
+
+    assert result.returncode == 1
+    assert "holds other things" in result.stderr
+    assert shared.stat().st_mode & 0o777 == 0o755
+
+
+def test_folder_of_a_first_start_that_failed_is_used_again(launcher: Launcher, tmp_path: Path) -> None:
+    state = tmp_path / "state"
+    for folder in ("tools", "cache", "lost+found"):
+        (state / folder).mkdir(parents=True)
+
+    assert launcher.run("--state", str(state), "up").returncode == 0
+
+
+def test_hints_name_the_launcher_as_it_was_called(launcher: Launcher, tmp_path: Path) -> None:
+    shown = FAKE_UV.replace("printf '%s\\n' \"$@\"", 'echo "$VYOMO_COMMAND"')
+    (launcher.project / "fake-uv").write_text(shown)
+
+    assert launcher.run("status", directory=tmp_path).stdout.strip() == str(launcher.project / "vyomo")
+
+
+def test_named_python_that_does_not_fit_is_not_replaced(launcher: Launcher) -> None:
+    result = launcher.run("status", VYOMO_PYTHON="/nonexistent/python")
+
+    assert result.returncode == 1
+    assert "VYOMO_PYTHON names /nonexistent/python" in result.stderr
+
+
+def test_interrupted_installation_stops(launcher: Launcher) -> None:
+    busy = '#!/bin/sh\necho $$ >>"$FAKE_CALLS"\nexec sleep 60\n'
+    (launcher.project / "fake-uv").write_text(busy)
+    environment = {
+        **os.environ,
+        "VYOMO_UV": str(launcher.project / "fake-uv"),
+        "FAKE_CALLS": str(launcher.calls),
+    }
+    with subprocess.Popen([launcher.project / "vyomo", "status"], env=environment) as process:
+        assert wait_until(lambda: bool(launcher.installs), timeout_seconds=10)
+        installer = ProcessRecord.of(int(launcher.installs[0]))
+        assert installer is not None
+        process.terminate()
+
+        assert process.wait(10) == 130
+    assert installer.wait_gone(5)
 
 
 def test_runs_through_a_link_from_any_folder(launcher: Launcher, tmp_path: Path) -> None:

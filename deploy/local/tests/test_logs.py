@@ -1,7 +1,11 @@
+import os
 from pathlib import Path
 
-from vyomo_local.logs import pretty
+import pytest
+
+from vyomo_local.logs import logs, pretty
 from vyomo_local.rotation import rotate_large_logs
+from vyomo_local.state import StateFolder
 
 
 def test_large_log_is_rotated_under_its_writer(tmp_path: Path) -> None:
@@ -39,3 +43,26 @@ def test_json_line_becomes_a_sentence() -> None:
 def test_other_lines_stay_as_they_are() -> None:
     for line in ("plain text", "[1, 2]", '{"no": "event"}', "{broken"):
         assert pretty(line) == line
+
+
+def test_logs_of_all_services_are_in_order_of_time(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    state = StateFolder(tmp_path)
+    state.create()
+    written = {
+        "nats": "[7] 2026/11/22 10:00:00.500123 [INF] second",
+        "postgresql": "2026-11-22 10:00:00.750 UTC [9] @ LOG:  third\n\tits detail",
+        "gateway": '{"timestamp":"2026-11-22T10:00:01.000001Z","level":"info","event":"fourth"}',
+        "migrations": "first, long before: a log without times",
+    }
+    for name, text in written.items():
+        (state.logs / f"{name}.log").write_text(text + "\n")
+    os.utime(state.logs / "migrations.log", (1_700_000_000, 1_700_000_000))
+
+    assert logs(state, None, follow=False, lines=4) == 0
+
+    shown = capsys.readouterr().out.splitlines()
+    assert [line.split()[-1] for line in shown] == ["second", "third", "detail", "fourth"]
+    logs(state, None, follow=False, lines=0)
+    assert capsys.readouterr().out == ""

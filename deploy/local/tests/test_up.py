@@ -317,11 +317,24 @@ def test_unreachable_bus_is_named_without_its_password(cli: Cli) -> None:
 def test_doctor_finds_a_durable_running_system(cli: Cli) -> None:
     cli.up()
 
-    result = cli.run("doctor")
+    result = cli.run("doctor", http_proxy="http://127.0.0.1:9")  # nobody there
 
     assert result.returncode == 0, result.stdout
     assert "sync_always" in result.stdout
     assert "data_checksums on" in result.stdout
+
+
+def test_doctor_goes_on_when_one_thing_does_not_answer(cli: Cli) -> None:
+    cli.up()
+    nats = cli.service("nats")["pid"]
+    os.kill(nats, signal.SIGSTOP)
+
+    result = cli.run("doctor")
+
+    os.kill(nats, signal.SIGCONT)
+    assert "could not be checked" in result.stdout
+    assert "data_checksums on" in result.stdout
+    assert "gateway: serving" in result.stdout
 
 
 def test_doctor_complains_about_a_readable_key(cli: Cli) -> None:

@@ -173,6 +173,26 @@ def test_command_line_migrates_the_installed_histories(empty_database_url: str) 
     assert second.stdout == "0 revision(s) applied\n"
 
 
+@pytest.mark.parametrize(
+    ("url", "said"),
+    [
+        ("postgresql://user:hidden@127.0.0.1:1/vyomo", "127.0.0.1"),
+        ("postgresql://user:hidden@127.0.0.1:99999/vyomo", "port"),
+        ("mysql://user:hidden@127.0.0.1/vyomo", "mysql"),
+    ],
+)
+def test_database_that_cannot_be_reached_is_one_sentence(url: str, said: str) -> None:
+    command = [sys.executable, "-m", "vyomo_service_kit.migrations", "--postgres", url]
+
+    result = subprocess.run(command, capture_output=True, text=True, check=False)
+
+    assert result.returncode == 1
+    [line] = result.stderr.splitlines()
+    assert line.startswith("cannot connect to PostgreSQL: ")
+    assert said in line
+    assert "hidden" not in line
+
+
 async def test_installed_histories_migrate_the_test_template(database_url: str) -> None:
     assert await migrate_async(database_url) == []
 

@@ -5,7 +5,7 @@ import os
 import subprocess
 import sys
 
-from vyomo_local.state import StateFolder
+from vyomo_local.state import StateFolder, command
 
 MODULE = "vyomo_gateway.keys"
 
@@ -38,17 +38,19 @@ def manage_keys(state: StateFolder, options: argparse.Namespace) -> int:
 
     connections = state.read_connections()
     if state.running_supervisor() is None or connections is None:
-        sys.stderr.write("keys are kept in the database, which is not running: start it with ./vyomo up\n")
+        sys.stderr.write(
+            f"keys are kept in the database, which is not running: start it with {command(state, 'up')}\n"
+        )
         return EXIT_NOT_RUNNING
     environment = os.environ | {
         "VYOMO_POSTGRES_URL": connections["postgres_url"],
         "VYOMO_KEYS_DIR": str(state.keys),
     }
     # The child writes a new key straight to our output: it passes through nothing that could keep it.
-    command = [sys.executable, "-m", MODULE, options.action, *_arguments(options)]
-    exit_code = subprocess.run(command, env=environment, check=False).returncode  # noqa: S603 - no shell, our own program
+    program = [sys.executable, "-m", MODULE, options.action, *_arguments(options)]
+    exit_code = subprocess.run(program, env=environment, check=False).returncode  # noqa: S603 - no shell, our own program
     if exit_code == 0 and options.action == "revoke" and _is_local(state, options.key_id):
-        sys.stderr.write("that was the local key: the next ./vyomo up makes a new one\n")
+        sys.stderr.write(f"that was the local key: the next {command(state, 'up')} makes a new one\n")
     return exit_code
 
 

@@ -76,7 +76,7 @@ def _parser() -> argparse.ArgumentParser:
     add("down", "stop what `up` started, in order", "./vyomo down")
     shown = add(
         "status",
-        "show each service's health; exit code 0 healthy, 1 degraded, 3 not running",
+        "show each service's health; exit code 0 healthy, 1 degraded or starting, 3 not running",
         "./vyomo status --json",
     )
     shown.add_argument("--json", action="store_true", help="print one JSON document")
@@ -86,7 +86,7 @@ def _parser() -> argparse.ArgumentParser:
     log.add_argument("service", nargs="?", help="for example gateway, order-router, postgresql, nats")
     log.add_argument("-f", "--follow", action="store_true", help="go on printing what comes")
     log.add_argument(
-        "-n", "--lines", type=int, default=100, metavar="N", help="how many last lines (default: 100)"
+        "-n", "--lines", type=_line_count, default=100, metavar="N", help="how many last lines (default: 100)"
     )
     keys = add(
         "key",
@@ -256,10 +256,15 @@ def _split_state(arguments: list[str], word: int) -> tuple[list[str], list[str]]
 
 
 def _port(text: str) -> int:
-    number = int(text)
-    if not 1 <= number <= 65535:
-        raise argparse.ArgumentTypeError("a port is between 1 and 65535")
-    return number
+    if not (text.isdecimal() and 1 <= int(text) <= 65535):
+        raise argparse.ArgumentTypeError(f"a port is a number between 1 and 65535, not {text!r}")
+    return int(text)
+
+
+def _line_count(text: str) -> int:
+    if not text.isdecimal():
+        raise argparse.ArgumentTypeError(f"how many lines is a number, not {text!r}")
+    return int(text)
 
 
 def _check_name(text: str) -> str:

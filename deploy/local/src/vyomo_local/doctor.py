@@ -11,7 +11,7 @@ from pathlib import Path
 
 from vyomo_local.clock import check_clock
 from vyomo_local.findings import Finding, Level, fail, ok, warn
-from vyomo_local.running import check_running
+from vyomo_local.running import check_database, check_programs_or_bus, check_services
 from vyomo_local.state import StateFolder
 from vyomo_local.system import DEFAULT_HTTP_PORT, DEFAULT_NATS_MONITOR_PORT, DEFAULT_NATS_PORT
 from vyomo_service_kit.embedded.ports import is_port_free
@@ -35,7 +35,9 @@ def doctor(state: StateFolder) -> int:
         check_clock,
         _permissions,
         _ports,
-        check_running,
+        check_programs_or_bus,
+        check_database,
+        check_services,
     )
     for check in checks:
         for finding in _guarded(check, state):
@@ -50,7 +52,8 @@ def _guarded(check: Callable[[StateFolder], Iterator[Finding]], state: StateFold
     try:
         yield from check(state)
     except OSError as error:
-        yield warn(check.__name__.strip("_"), f"could not be checked: {error}", "")
+        name = check.__name__.removeprefix("check_").strip("_")
+        yield warn(name, f"could not be checked: {error}", "")
 
 
 def _python(_: StateFolder) -> Iterator[Finding]:

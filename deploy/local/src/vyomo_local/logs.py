@@ -3,16 +3,19 @@
 import contextlib
 import json
 import os
+import re
 import sys
 import time
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TextIO, cast
 
 from vyomo_local.state import StateFolder
 
 _POLL_SECONDS = 0.25
+_TIME = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d{3}")
 _OWN_FIELDS = frozenset({"timestamp", "level", "event", "service", "exception"})
 _COLOURS = {"warning": "\x1b[33m", "error": "\x1b[31m", "critical": "\x1b[31m", "debug": "\x1b[2m"}
 
@@ -27,11 +30,7 @@ def logs(state: StateFolder, service: str | None, *, follow: bool, lines: int) -
     width = max((len(name) for name in chosen), default=0)
     colour = sys.stdout.isatty()
     with contextlib.suppress(KeyboardInterrupt, BrokenPipeError):
-        recent = [(line, name) for name, path in chosen.items() for line in _last_lines(path, lines)]
-        shown = (
-            recent if service is not None else sorted(recent, key=lambda entry: _time_of(entry[0]))[-lines:]
-        )
-        for line, name in shown:
+        for name, line in _recent(chosen, lines):
             _show(name, line, width, colour=colour)
         sys.stdout.flush()
         if follow:
@@ -62,19 +61,38 @@ def _show(name: str, line: str, width: int, *, colour: bool) -> None:
     sys.stdout.write(f"{name:<{width}} | {pretty(line, colour=colour)}\n")
 
 
+def _recent(paths: Mapping[str, Path], count: int) -> list[tuple[str, str]]:
+    """The last lines of all logs together, oldest first."""
+    entries: list[tuple[str, str, str]] = []
+    for name, path in paths.items():
+        lines = _last_lines(path, count)
+        written = datetime.fromtimestamp(path.stat().st_mtime, UTC).isoformat(" ", "milliseconds")[:23]
+        entries += [(time, name, line) for time, line in zip(_times(lines, written), lines, strict=True)]
+    entries.sort(key=lambda entry: entry[0])  # stable: lines of one file stay in their order
+    return [(name, line) for _, name, line in entries][-count:] if count else []
+
+
+def _times(lines: Sequence[str], written: str) -> list[str]:
+    """When each line was written: a line without a time belongs to the one before it, a log without any to its file's."""
+    own = [_time_of(line) for line in lines]
+    time = next(filter(None, own), written)
+    return [time := each or time for each in own]
+
+
 def _last_lines(path: Path, count: int) -> list[str]:
     with path.open(encoding="utf-8", errors="replace") as file:
         return [line.rstrip("\n") for line in deque(file, maxlen=count)]
 
 
 def _time_of(line: str) -> str:
-    """Sort key: ISO time of a JSON line, else the text, which for PostgreSQL and NATS also holds a time."""
+    """Time of a line, to the millisecond and in UTC; empty when it has none."""
+    text = line
     if line.startswith("{"):
         with contextlib.suppress(ValueError, AttributeError):
-            return str(json.loads(line).get("timestamp", ""))[:19].replace("T", " ")
-    if line.startswith("["):  # nats-server: "[pid] 2026/11/22 10:40:00.1 [INF] ..."
-        return line.partition("] ")[2][:19].replace("/", "-")
-    return line[:19]
+            text = str(json.loads(line).get("timestamp", "")).replace("T", " ")
+    elif line.startswith("["):  # nats-server: "[pid] 2026/11/22 10:40:00.123456 [INF] ..."
+        text = line.partition("] ")[2][:26].replace("/", "-")
+    return text[:23] if _TIME.match(text) else ""
 
 
 def _follow(paths: dict[str, Path]) -> Iterator[tuple[str, str]]:

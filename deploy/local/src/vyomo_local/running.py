@@ -9,7 +9,7 @@ from typing import Any, cast
 
 from vyomo_local import status
 from vyomo_local.findings import Finding, fail, ok, warn
-from vyomo_local.state import StateFolder
+from vyomo_local.state import StateFolder, command
 from vyomo_service_kit.embedded.errors import BinaryNotFoundError
 from vyomo_service_kit.embedded.nats import find_nats_server
 from vyomo_service_kit.embedded.ports import LOOPBACK
@@ -18,20 +18,28 @@ from vyomo_service_kit.embedded.postgres_binaries import find_postgres
 _DURABLE_SETTINGS = ("fsync", "synchronous_commit", "full_page_writes", "data_checksums")
 
 
-def check_running(state: StateFolder) -> Iterator[Finding]:
+def check_programs_or_bus(state: StateFolder) -> Iterator[Finding]:
     document = status.read(state)
-    if not document["running"]:
-        yield from _programs()
-        yield ok("running", "nothing runs; durability of bus and database is checked while they do")
+    if document["running"]:
+        yield from _nats(document)
         return
-    yield from _nats(document)
-    yield from _postgres(state)
-    for service in document["services"]:
+    yield from _programs()
+    yield ok("running", "nothing runs; durability of bus and database is checked while they do")
+
+
+def check_database(state: StateFolder) -> Iterator[Finding]:
+    if state.running_supervisor() is not None:
+        yield from _postgres(state)
+
+
+def check_services(state: StateFolder) -> Iterator[Finding]:
+    for service in status.read(state)["services"]:
         text = f"{service['name']}: {service['detail']}, {service['restarts']} restart(s)"
+        advice = command(state, "logs", service["name"])
         if not service["healthy"]:
-            yield fail("service", text, f"./vyomo logs {service['name']}")
+            yield fail("service", text, advice)
         elif service["restarts"]:
-            yield warn("service", text, f"./vyomo logs {service['name']}")
+            yield warn("service", text, advice)
         else:
             yield ok("service", text)
 
@@ -57,7 +65,8 @@ def _nats(document: dict[str, Any]) -> Iterator[Finding]:
     if port is None:
         yield warn("nats", "an external server", "see that its jetstream block says sync_interval: always")
         return
-    with urllib.request.urlopen(f"http://{LOOPBACK}:{port}/varz", timeout=5) as response:
+    direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))  # no proxy reaches our loopback
+    with direct.open(f"http://{LOOPBACK}:{port}/varz", timeout=5) as response:
         page = cast("dict[str, Any]", json.load(response))
     text = f"nats-server {page['version']}"
     # The field exists only when it is on.
@@ -79,7 +88,7 @@ def _postgres(state: StateFolder) -> Iterator[Finding]:
     try:
         settings = asyncio.run(_read_settings(url))
     except Exception as error:  # noqa: BLE001 - whatever it is, the line says it and the other checks go on
-        yield fail("postgresql", f"does not answer: {error}", "./vyomo logs postgresql")
+        yield fail("postgresql", f"does not answer: {error}", command(state, "logs", "postgresql"))
         return
     text = f"PostgreSQL {settings.pop('server_version')}"
     off = [name for name, value in settings.items() if value != "on"]

@@ -77,7 +77,10 @@ class Startup:
             refresher.cancel()
 
     def _choose_port(self) -> int:
-        port = choose_port(self._options.port, self._options.host)
+        try:
+            port = choose_port(self._options.port, self._options.host)
+        except OSError as error:
+            raise CannotListenError(self._options.host, self._options.port, str(error.strerror)) from error
         if port != self._options.port:
             self._progress.line(
                 f"  warn  port {self._options.port} is taken, using {port}: "
@@ -189,7 +192,16 @@ class Startup:
             await asyncio.sleep(_REFRESH_SECONDS)
 
 
-class UnreachableError(Exception):
+class StartupError(Exception):
+    """The start cannot go on, and its message says why."""
+
+
+class CannotListenError(StartupError):
+    def __init__(self, host: str, port: int, reason: str) -> None:
+        super().__init__(f"cannot listen on {host} port {port}: {reason}")
+
+
+class UnreachableError(StartupError):
     def __init__(self, url: str, reason: str) -> None:
         super().__init__(f"cannot reach {_place(url)}: {reason}")
 
@@ -210,7 +222,7 @@ async def _require_reachable(url: str) -> None:
         _, writer = await asyncio.wait_for(
             asyncio.open_connection(parts.hostname or LOOPBACK, parts.port or DEFAULT_NATS_PORT), 5
         )
-    except (OSError, TimeoutError) as error:
+    except (OSError, ValueError) as error:  # a ValueError is a port that cannot be one
         raise UnreachableError(url, str(error) or type(error).__name__) from error
     writer.close()
 

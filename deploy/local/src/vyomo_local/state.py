@@ -3,6 +3,7 @@
 import fcntl
 import json
 import os
+import shlex
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
@@ -12,6 +13,7 @@ from vyomo_service_kit.embedded.processes import ProcessRecord, write_private_fi
 
 STATE_VARIABLE = "VYOMO_STATE"
 PROJECT_VARIABLE = "VYOMO_PROJECT"
+COMMAND_VARIABLE = "VYOMO_COMMAND"
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +126,13 @@ def project_folder() -> Path:
 def default_state_folder() -> Path:
     told = os.environ.get(STATE_VARIABLE)
     return Path(told) if told else project_folder() / ".vyomo"
+
+
+def command(state: StateFolder, *words: str) -> str:
+    """A command line for this state folder, with the launcher as the user called it."""
+    launcher = os.environ.get(COMMAND_VARIABLE, "./vyomo")
+    chosen = [] if state.root == default_state_folder() else ["--state", str(state.root)]
+    return shlex.join([launcher, *chosen, *words])
 
 
 def _read_json(path: Path) -> dict[str, Any] | None:

@@ -5,7 +5,7 @@ import signal
 import sys
 from typing import Any
 
-from vyomo_local.state import StateFolder
+from vyomo_local.state import StateFolder, command
 from vyomo_service_kit.embedded.processes import ProcessRecord
 
 EXIT_DEGRADED = 1
@@ -25,26 +25,28 @@ def read(state: StateFolder) -> dict[str, Any]:
     """Status as one document; what a killed supervisor left behind does not count."""
     if state.running_supervisor() is None:
         return {**_NOT_RUNNING, "state": str(state.root)}
-    written = state.read_status() or {"url": None, "ports": None, "services": [], "health": "down"}
+    written = state.read_status() or {"url": None, "ports": None, "services": [], "health": "starting"}
     return {"running": True, "state": str(state.root), **written}
 
 
 def status(state: StateFolder, *, as_json: bool) -> int:
     document = read(state)
-    sys.stdout.write((json.dumps(document, indent=2) if as_json else _table(document)) + "\n")
+    sys.stdout.write((json.dumps(document, indent=2) if as_json else _table(state, document)) + "\n")
     if not document["running"]:
         return EXIT_NOT_RUNNING
     return 0 if document["health"] == "ok" else EXIT_DEGRADED
 
 
-def _table(document: dict[str, Any]) -> str:
+def _table(state: StateFolder, document: dict[str, Any]) -> str:
     if not document["running"]:
-        return f"Vyomo is not running (state folder {document['state']}). Start it with ./vyomo up"
+        return f"Vyomo is not running (state folder {state.root}). Start it with {command(state, 'up')}"
     ports = ", ".join(
         f"{name} {port}" for name, port in (document["ports"] or {}).items() if port is not None
     )
+    address = document["url"] or "an address not chosen yet"
+    how = "is starting" if document["health"] == "starting" else "runs"
     lines = [
-        f"Vyomo runs at {document['url']}: {document['health']}   (ports: {ports})",
+        f"Vyomo {how} at {address}: {document['health']}   (ports: {ports or 'none yet'})",
         f"  {'service':<16} {'pid':>8}  {'healthy':<8} {'restarts':>8}  {'since':<21} detail",
     ]
     lines += [
@@ -78,7 +80,7 @@ def key(state: StateFolder) -> int:
     try:
         text = state.api_key.read_text(encoding="ascii").strip()
     except FileNotFoundError:
-        sys.stderr.write("no API key yet: it is made by the first ./vyomo up\n")
+        sys.stderr.write(f"no API key yet: it is made by the first {command(state, 'up')}\n")
         return EXIT_NOT_RUNNING
     except OSError as error:
         sys.stderr.write(f"cannot read the API key: {error.strerror}: {state.api_key}\n")

@@ -114,7 +114,7 @@ class Supervisor:
             "since": self._since.isoformat(timespec="seconds").replace("+00:00", "Z"),
             **self.facts,
             "services": [unit.describe() for unit in self._units],
-            "health": health_of(self._units),
+            "health": health_of(self._units) if self._started else "starting",
         }
 
     async def _drain(self, unit: ServiceUnit, deadline: float) -> None:

@@ -138,7 +138,8 @@ class Unit(ABC):
         if phase is Phase.READY:
             self.ready.set()
         self._last_healthy = self.healthy
-        self._on_change(self, message)
+        back = phase is Phase.READY and self.restarts > 0
+        self._on_change(self, "ready again" if back else message)
 
 
 class ServerUnit(Unit):

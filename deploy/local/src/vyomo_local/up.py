@@ -4,15 +4,15 @@ import asyncio
 import contextlib
 import ipaddress
 import os
-import shlex
 import signal
 import sys
+import traceback
 from collections.abc import Callable
 from typing import NoReturn
 
 from vyomo_local.progress import Progress, is_terminal
-from vyomo_local.startup import Startup, UnreachableError, UpOptions, log_tail
-from vyomo_local.state import StateFolder, SupervisorLock, default_state_folder
+from vyomo_local.startup import Startup, StartupError, UpOptions, log_tail
+from vyomo_local.state import StateFolder, SupervisorLock, command
 from vyomo_local.supervisor import Supervisor
 from vyomo_local.system import System
 from vyomo_local.units import UnitFailedError
@@ -22,6 +22,8 @@ EXIT_FAILED = 1
 EXIT_REFUSED = 2
 EXIT_ALREADY_RUNNING = 4
 _READY = b"ready"
+# A Ctrl-C may be heard twice: a child shares our signals between its fork and its own session.
+_ONE_SIGNAL_SECONDS = 0.3
 _STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _FIRST_ACCOUNT = '{"broker":"paper","clientId":"DEMO123"}'
 
@@ -95,7 +97,7 @@ async def _run(
     except UnitFailedError as error:
         progress.line(f"\n{error}; the end of {error.log_path}:\n{log_tail(error.log_path)}")
         return EXIT_FAILED
-    except (EmbeddedServerError, UnreachableError, OSError) as error:
+    except (EmbeddedServerError, StartupError, OSError) as error:
         progress.line(f"\n{error}")
         return EXIT_FAILED
     finally:
@@ -110,14 +112,20 @@ def _leave(*_: object) -> None:
 
 
 def _listen_to_signals(stop: asyncio.Event, supervisor: Supervisor, state: StateFolder) -> None:
+    loop = asyncio.get_running_loop()
+    forced_from = 0.0
+
     def hear() -> None:
+        nonlocal forced_from
+        if stop.is_set() and loop.time() < forced_from:
+            return
         if stop.is_set():
             supervisor.kill()
             state.status.unlink(missing_ok=True)
             os._exit(130)
+        forced_from = loop.time() + _ONE_SIGNAL_SECONDS
         stop.set()
 
-    loop = asyncio.get_running_loop()
     for number in _STOP_SIGNALS:
         loop.add_signal_handler(number, hear)
 
@@ -171,6 +179,8 @@ def _become_supervisor(
 
         progress = Progress(live=live)
         exit_code = _supervise(system, state, options, progress, let_go)
+    except Exception:  # noqa: BLE001 - os._exit below would swallow it, and with it what to repair
+        traceback.print_exc()
     finally:
         with contextlib.suppress(OSError):
             sys.stdout.flush()
@@ -179,9 +189,11 @@ def _become_supervisor(
 
 def _already_running(state: StateFolder) -> int:
     status = state.read_status() or {}
+    where = status["url"] if status.get("started") else "still starting"
+    record = state.running_supervisor()
     _complain(
-        f"Vyomo already runs on this state folder: {status.get('url', 'still starting')} "
-        f"(process {status.get('pid', 'unknown')}). Stop it with {command(state, 'down')}"
+        f"Vyomo already runs on this state folder: {where} (process {record.pid if record else 'unknown'}). "
+        f"Stop it with {command(state, 'down')}"
     )
     return EXIT_ALREADY_RUNNING
 
@@ -201,12 +213,6 @@ def _welcome(url: str, state: StateFolder, seconds: float) -> list[str]:
         f"curl -s -X POST {url}/api/brokers/accounts {headers} -d '{_FIRST_ACCOUNT}'",
         "",
     ]
-
-
-def command(state: StateFolder, *words: str) -> str:
-    """A `./vyomo` command line for this state folder."""
-    chosen = [] if state.root == default_state_folder() else ["--state", str(state.root)]
-    return shlex.join(["./vyomo", *chosen, *words])
 
 
 def _is_loopback(host: str) -> bool:

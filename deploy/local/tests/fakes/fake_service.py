@@ -28,6 +28,8 @@ def run(name: str) -> NoReturn:
         sys.exit(0)
 
     signal.signal(signal.SIGTERM, stop)
+    while Path(f"{name}.slow").exists():
+        time.sleep(0.05)
     sys.stdout.write(f'{{"event": "service.ready", "level": "info", "service": "{name}"}}\n')
     sys.stdout.flush()
     notify("READY=1\nSTATUS=serving")

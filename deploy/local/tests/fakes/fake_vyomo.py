@@ -2,13 +2,23 @@
 
 import os
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 from vyomo_local import supervisor, units
 from vyomo_local.cli import main
+from vyomo_local.state import StateFolder
 from vyomo_local.system import ServiceModule, System
 
-SYSTEM = System(
+
+class FakeSystem(System):
+    def keys_command(self, state: StateFolder) -> Sequence[str] | None:
+        if "FAKE_BUG" in os.environ:
+            raise LookupError(os.environ["FAKE_BUG"])
+        return super().keys_command(state)
+
+
+SYSTEM = FakeSystem(
     services=(ServiceModule("worker", "fake_worker"), ServiceModule("gateway", "fake_gateway")),
     keys_module="fake_keys",
     migrations_module=os.environ.get("FAKE_MIGRATIONS", "vyomo_service_kit.migrations"),

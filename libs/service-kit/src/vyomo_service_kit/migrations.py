@@ -11,6 +11,7 @@ Each history has its own version table `migrations.alembic_version_<name>`, so o
     python -m vyomo_service_kit.migrations --postgres URL
 
 MigrationError
+├── DatabaseUnreachableError   no connection, wrong password, or not a URL of PostgreSQL
 ├── DuplicateHistoryError      two distributions use one name
 └── UnknownRevisionError       the database was written by newer code
 """
@@ -45,6 +46,11 @@ _TABLE_LOCK_WAIT_SECONDS: Final = 10
 
 class MigrationError(Exception):
     """Base of what this module raises on purpose."""
+
+
+class DatabaseUnreachableError(MigrationError):
+    def __init__(self, reason: BaseException) -> None:
+        super().__init__(f"cannot connect to PostgreSQL: {str(reason) or type(reason).__name__}")
 
 
 class DuplicateHistoryError(MigrationError):
@@ -136,7 +142,11 @@ async def migrate_async(
 @contextlib.asynccontextmanager
 async def _exclusive(url: str) -> AsyncGenerator[asyncpg.Connection]:
     """Hold the runners' lock on a connection of its own, so that it lasts over all their transactions."""
-    connection = await asyncpg.connect(url, timeout=30)
+    try:
+        connection = await asyncpg.connect(url, timeout=30)
+    # asyncpg hands a port that cannot be one to the socket, which overflows.
+    except (OSError, OverflowError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+        raise DatabaseUnreachableError(error) from error
     try:
         await connection.execute(f"SET statement_timeout = 0; SET lock_timeout = '{_RUNNER_WAIT_SECONDS}s'")
         await connection.execute("SELECT pg_advisory_lock($1)", _LOCK_KEY)
@@ -271,7 +281,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     if not options.postgres:
         parser.error("--postgres URL (or VYOMO_POSTGRES_URL) is needed")
-    applied = migrate(str(options.postgres))
+    try:
+        applied = migrate(str(options.postgres))
+    except MigrationError as error:
+        sys.stderr.write(f"{error}\n")
+        return 1
     for revision in applied:
         sys.stdout.write(f"{revision.history}: {revision.revision} {revision.message}\n")
     sys.stdout.write(f"{len(applied)} revision(s) applied\n")

@@ -11,11 +11,14 @@ from nats.aio.msg import Msg
 from nats.js.api import StreamConfig
 
 from vyomo_service_kit.embedded import AlreadyRunningError, EmbeddedNats
-from vyomo_service_kit.embedded.ports import LOOPBACK
+from vyomo_service_kit.embedded.ports import LOOPBACK, is_port_free
 from vyomo_service_kit.embedded.processes import ProcessRecord, wait_until
 
 
-def test_folder_with_a_space_serves_durably_and_stops(tmp_path: Path) -> None:
+def test_folder_with_a_space_serves_durably_and_stops(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("http_proxy", "http://127.0.0.1:9")  # nobody there
     server = EmbeddedNats(tmp_path / "a folder" / "nats")
 
     with server:
@@ -98,6 +101,11 @@ def test_taken_port_is_replaced(tmp_path: Path) -> None:
 
         with EmbeddedNats(tmp_path, preferred_port=port) as server:
             assert server.port not in {0, port}
+
+
+def test_address_of_another_machine_is_not_called_taken() -> None:
+    with pytest.raises(OSError, match="assign"):
+        is_port_free(3011, "192.0.2.1")
 
 
 def test_second_owner_of_a_folder_is_refused(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@ import os
 import shutil
 import signal
 import stat
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,13 @@ import pytest
 from vyomo_service_kit.embedded import AlreadyRunningError, EmbeddedPostgres, UnsafeFolderError
 from vyomo_service_kit.embedded.folders import SOCKET_PATH_LIMIT
 from vyomo_service_kit.embedded.postgres_binaries import find_postgres
-from vyomo_service_kit.embedded.processes import ChildUser, ProcessRecord, wait_until
+from vyomo_service_kit.embedded.processes import (
+    ChildUser,
+    ProcessRecord,
+    child_setup,
+    unprivileged_user,
+    wait_until,
+)
 
 as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can become somebody else")
 
@@ -44,6 +51,14 @@ def test_socket_lies_in_a_private_folder(server: EmbeddedPostgres) -> None:
 
     assert stat.S_IMODE(details.st_mode) == 0o700
     assert stat.S_IMODE(server.data_directory.stat().st_mode) == 0o700
+
+
+async def test_port_variable_of_the_caller_does_not_lead_clients_astray(
+    server: EmbeddedPostgres, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PGPORT", "6543")
+
+    assert await value(server, "SELECT 1") == 1
 
 
 async def test_committed_rows_survive_a_kill_of_the_postmaster(server: EmbeddedPostgres) -> None:
@@ -81,6 +96,22 @@ async def test_long_path_and_stale_lock_of_a_reused_pid(tmp_path: Path) -> None:
         used = second.socket_directory
 
     assert not used.exists()
+
+
+async def test_epoch_of_the_restore_runbook_lifts_all_transaction_numbers(tmp_path: Path) -> None:
+    server = EmbeddedPostgres(tmp_path / "pg")
+    with server:
+        before = await value(server, "SELECT pg_current_xact_id()::text::bigint")
+    subprocess.run(
+        [server.binaries.program("pg_resetwal"), "-e", "1", "-D", server.data_directory],
+        check=True,
+        preexec_fn=child_setup(signal.SIGKILL, unprivileged_user()),
+    )
+
+    with server:
+        after = await value(server, "SELECT pg_current_xact_id()::text::bigint")
+
+    assert before < 1 << 32 <= after
 
 
 def test_interrupted_initialisation_is_redone(tmp_path: Path) -> None:

@@ -136,10 +136,9 @@ def _matching(pattern: re.Pattern[str], expected: str):  # noqa: ANN202 - an arg
 
 
 def _days(text: str) -> int:
-    days = int(text)
-    if not 1 <= days <= _LONGEST_DAYS:
-        raise argparse.ArgumentTypeError(f"between 1 and {_LONGEST_DAYS} days")
-    return days
+    if not (text.isdecimal() and 1 <= int(text) <= _LONGEST_DAYS):
+        raise argparse.ArgumentTypeError(f"between 1 and {_LONGEST_DAYS} days, not {text!r}")
+    return int(text)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

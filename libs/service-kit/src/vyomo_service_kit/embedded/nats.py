@@ -76,7 +76,8 @@ class EmbeddedNats(EmbeddedServer):
         # Late, because it costs megabytes that only those who look at the monitor need.
         import urllib.request  # noqa: PLC0415
 
-        with urllib.request.urlopen(f"{self.monitor_url}/{page}", timeout=5) as response:  # noqa: S310
+        direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))  # no proxy reaches our loopback
+        with direct.open(f"{self.monitor_url}/{page}", timeout=5) as response:
             return cast("dict[str, Any]", json.load(response))
 
     def _prepare_data(self) -> None:
@@ -114,6 +115,7 @@ class EmbeddedNats(EmbeddedServer):
                 'server_name: "vyomo-local"',
                 f'listen: "{LOOPBACK}:{self.port}"',
                 f'http: "{LOOPBACK}:{self.monitor_port}"',
+                "logtime_utc: true",  # as all other logs
                 "authorization { users: [",
                 f'  {{ user: "{_USER}", password: "{self._password}" }}',
                 # No inbox either: without publishing there are no answers of its own, and others' are in `_INBOX.>`.

@@ -1,5 +1,6 @@
 """Finding TCP ports that nobody listens on."""
 
+import errno
 import socket
 from collections.abc import Collection
 
@@ -8,14 +9,20 @@ _ATTEMPTS = 20
 
 
 def is_port_free(port: int, host: str = LOOPBACK) -> bool:
-    """Whether a server could listen there now."""
+    """Whether nobody listens there.
+
+    Raises:
+        OSError: nobody could: a privileged port, or an address that this machine does not have.
+    """
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     with socket.socket(family, socket.SOCK_STREAM) as probe:
         # As servers do: connections of an earlier run that linger in TIME_WAIT do not make a port taken.
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((host, port))
-        except OSError:
+        except OSError as error:
+            if error.errno != errno.EADDRINUSE:
+                raise
             return False
     return True
 

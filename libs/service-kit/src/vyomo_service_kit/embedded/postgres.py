@@ -75,7 +75,8 @@ class EmbeddedPostgres(EmbeddedServer):
 
     def database_url(self, database: str) -> str:
         folder = quote(str(self.socket_directory), safe="/")
-        return f"postgresql://{SUPERUSER}@/{quote(database, safe='')}?host={folder}"
+        # With its port, since a PGPORT in the caller's environment would name another socket.
+        return f"postgresql://{SUPERUSER}@/{quote(database, safe='')}?host={folder}&port={_PORT}"
 
     @property
     def binaries(self) -> PostgresBinaries:
