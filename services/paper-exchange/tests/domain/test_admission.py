@@ -8,6 +8,7 @@ import pytest
 
 from vyomo_contracts.reasons import ReasonCode
 from vyomo_contracts.vocabulary import (
+    Exchange,
     OrderState,
     OrderType,
     PendingAction,
@@ -100,6 +101,38 @@ def test_sold_holdings_free_their_cost(world: MatchingWorld) -> None:
     world.place(world.order(product=Product.CNC, transaction_type=SELL, quantity=40))
 
     assert world.book.used == 84_000
+
+
+def test_buying_sold_holdings_back_is_paid_for_with_what_the_sale_freed() -> None:
+    world = MatchingWorld(capital=Decimal(200_000))
+    holding = HoldingState(Exchange.NSE, "RELIANCE", 100, (Lot(100, Decimal(150_000)),))
+    world.book.holdings[Exchange.NSE, "RELIANCE"] = holding
+    sold = world.place(world.order(product=Product.CNC, transaction_type=SELL, quantity=100))
+    assert recorded(sold).state is OrderState.FILLED
+    other = world.place(world.order("NSE:INFY", product=Product.CNC, quantity=100))
+    assert recorded(other).state is OrderState.FILLED
+
+    bought_back = world.place(world.order(product=Product.CNC, quantity=100))
+
+    assert recorded(bought_back).reason_code is ReasonCode.MARGIN_INSUFFICIENT
+    affordable = world.place(world.limit(-30, product=Product.CNC, quantity=30))
+    assert recorded(affordable).state is OrderState.OPEN
+    assert world.book.available is not None
+    assert world.book.available >= 0
+
+
+def test_sale_limited_below_the_market_needs_the_margin_of_the_market_price() -> None:
+    world = MatchingWorld(capital=Decimal(30_000))
+    # 100 units at the last price need more than there is, at the limit less.
+    sale = world.limit(-600, transaction_type=SELL, quantity=99)
+    assert sale.price * 99 / 5 < 30_000 < world.last_price(RELIANCE) * 100 / 5
+
+    refused = world.place(sale.model_copy(update={"quantity": 100}))
+    accepted = world.place(sale)
+
+    assert recorded(refused).reason_code is ReasonCode.MARGIN_INSUFFICIENT
+    assert recorded(accepted).state is OrderState.FILLED
+    assert world.book.positions[GroupKey(Exchange.NSE, "RELIANCE", Product.MIS)].open_value / 5 < 30_000
 
 
 def test_index_is_bought_for_delivery_like_a_stock() -> None:

@@ -42,7 +42,7 @@ def admit(order: Order, book: AccountBook, view: MarketView) -> WorkingOrder | R
     return (
         check_rules(working, listing.instrument)
         or check_trigger(working, view, listing)
-        or check_means(working, book, listing)
+        or check_means(working, book, view, listing)
         or working
     )
 
@@ -114,20 +114,32 @@ def check_trigger(working: WorkingOrder, view: MarketView, listing: Listing) -> 
 
 
 def check_means(
-    working: WorkingOrder, book: AccountBook, listing: Listing, replaced: WorkingOrder | None = None
+    working: WorkingOrder,
+    book: AccountBook,
+    view: MarketView,
+    listing: Listing,
+    replaced: WorkingOrder | None = None,
 ) -> Refusal | None:
     """Holdings for a delivery sale, margin for anything that adds exposure. `replaced` is the order this one modifies."""
     key, side = working.group, working.transaction_type
     if working.product is Product.CNC and side is TransactionType.SELL:
         return _check_holdings(working, book, replaced)
-    orders = book.open_orders(key)
-    multiplier = listing.instrument.multiplier
+    orders, multiplier = book.open_orders(key), listing.instrument.multiplier
     if replaced is not None:
         orders = orders.plus(side, -replaced.remaining, -replaced.remaining * replaced.limit * multiplier)
     if is_reducing(book.position(key, multiplier), orders, side, working.remaining):
         return None
-    wanted = orders.plus(side, working.remaining, working.remaining * working.limit * multiplier)
-    return _check_margin(working, book, wanted)
+    value = working.remaining * _dearest_price(working, view, listing) * multiplier
+    return _check_margin(working, book, orders.plus(side, working.remaining, value))
+
+
+def _dearest_price(working: WorkingOrder, view: MarketView, listing: Listing) -> Decimal:
+    """The price at which the order asks for most margin: a sale limited below the market trades at the market."""
+    if working.transaction_type is TransactionType.BUY:
+        return working.limit
+    if working.is_waiting_stop and working.trigger_price is not None:
+        return max(working.limit, working.trigger_price)
+    return max(working.limit, view.snapshot(listing).last_price)
 
 
 def _check_holdings(

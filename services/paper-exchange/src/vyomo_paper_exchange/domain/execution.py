@@ -243,7 +243,7 @@ class Round:
         return (
             check_rules(after, listing.instrument)
             or check_trigger(after, self.view, listing)
-            or check_means(after, book, listing, replaced=known)
+            or check_means(after, book, self.view, listing, replaced=known)
         )
 
     def _reject(self, order: Order, wanted: Order, refusal: Refusal) -> None:
