@@ -22,10 +22,9 @@ from vyomo_contracts.vocabulary import (
 from vyomo_ledger.writing import Ledger, LedgerTransaction
 from vyomo_paper_exchange.adapters.store import AccountRows
 from vyomo_paper_exchange.domain.execution import Round
-from vyomo_paper_exchange.testing.venue import Venue
+from vyomo_paper_exchange.testing.venue import Venue, make_unlimited
 from vyomo_service_kit.database import RecordUnavailableError
 from vyomo_service_kit.testing import eventually
-from vyomo_service_kit.testing.databases import execute
 
 
 async def test_market_order_is_filled_in_one_step_with_position_funds_and_events(venue: Venue) -> None:
@@ -215,11 +214,7 @@ async def test_one_account_in_trouble_does_not_stop_another(
 
 
 async def test_account_created_with_unlimited_capital_has_no_balance(venue: Venue, database_url: str) -> None:
-    execute(
-        database_url,
-        "UPDATE accounts.broker_accounts SET unlimited = true, initial_capital = NULL, balance = NULL, "
-        f"margin_available = NULL WHERE id = {venue.record.account}",
-    )
+    make_unlimited(database_url, venue.record.account)
 
     order = await venue.execute(quantity=4_000, product=Product.CNC)
 

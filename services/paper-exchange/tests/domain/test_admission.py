@@ -184,6 +184,27 @@ def test_expired_contract_is_rejected(world: MatchingWorld) -> None:
     assert outcome.update.reason_code is ReasonCode.INSTRUMENT_EXPIRED
 
 
+def test_expiring_contract_trades_until_its_settlement_and_not_after() -> None:
+    # Tuesday 1 December 2026, 15:29: the derivatives session goes on until 15:40.
+    clock = StandingClock(datetime(2026, 12, 1, 9, 59, tzinfo=UTC))
+    world = MatchingWorld(clock=clock, sessions=MarketHours())
+    call, settlement = "NFO:NIFTY26D0125000CE", datetime(2026, 12, 1, 10, tzinfo=UTC)
+    resting = world.place(world.limit(-1, call, quantity=65, product=Product.NRML))
+    assert world.round.changed[resting.order.order_id].expires_at == settlement
+
+    clock.at = settlement
+    world.next_round()
+    late = world.place(world.order(call, quantity=65, product=Product.NRML))
+    other = world.place(world.order("NFO:NIFTY26DECFUT", quantity=65, product=Product.NRML))
+
+    assert recorded(late).reason_code is ReasonCode.INSTRUMENT_EXPIRED
+    assert recorded(late).reason == "NIFTY26D0125000CE expired on 2026-12-01 and no longer trades"
+    assert recorded(other).state is OrderState.FILLED
+    settled = world.round.view.snapshot(world.listings[call])
+    clock.move(minutes=8)
+    assert world.next_round().view.snapshot(world.listings[call]) == settled
+
+
 def test_unrealised_losses_reduce_what_is_available(world: MatchingWorld) -> None:
     go_before_a_fall(world)
     world.place(world.order(quantity=1_000))

@@ -73,12 +73,10 @@ def test_expired_contract_settles_in_cash() -> None:
 
 
 def test_final_price_of_an_option_is_its_intrinsic_value_at_settlement() -> None:
-    world = MatchingWorld()
-    spot = world.market.snapshot(
-        world.listings["NSE:NIFTY"], datetime(2026, 11, 23, 10, 0, tzinfo=UTC)
-    ).last_price
+    world, settled_at = MatchingWorld(), datetime(2026, 11, 23, 10, 0, tzinfo=UTC)
+    spot = world.market.snapshot(world.listings["NSE:NIFTY"], settled_at).last_price
 
-    call = final_price(world.listings["NFO:NIFTY26NOV24500CE"], world.market)
-    put = final_price(world.listings["NFO:NIFTY26NOV24500PE"], world.market)
+    call = final_price(world.listings["NFO:NIFTY26NOV24500CE"], world.market, settled_at)
+    put = final_price(world.listings["NFO:NIFTY26NOV24500PE"], world.market, settled_at)
 
     assert (call, put) == (max(spot - 24_500, Decimal(0)), max(24_500 - spot, Decimal(0)))

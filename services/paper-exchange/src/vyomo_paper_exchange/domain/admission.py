@@ -27,16 +27,19 @@ def admit(order: Order, book: AccountBook, view: MarketView) -> WorkingOrder | R
             ReasonCode.NO_QUOTE,
             f"{order.exchange}:{order.symbol} is not listed at the paper exchange, so it has no price",
         )
-    expiry = listing.instrument.expiry
-    if expiry is not None and expiry < view.day:
-        return Refusal(ReasonCode.INSTRUMENT_EXPIRED, f"{order.symbol} expired on {expiry.isoformat()}")
+    settles_at = view.settles_at(listing)
+    if settles_at is not None and settles_at <= view.at:
+        return Refusal(
+            ReasonCode.INSTRUMENT_EXPIRED,
+            f"{order.symbol} expired on {listing.instrument.expiry} and no longer trades",
+        )
     session = open_session(order.exchange, view)
     if isinstance(session, Refusal):
         return session
     working = received(
         order,
         protection_price=protection_of(order, listing, view),
-        expires_at=session.closes_at,
+        expires_at=min(session.closes_at, settles_at or session.closes_at),
         at=view.at,
     )
     return (

@@ -1,7 +1,7 @@
 """The end of a trading day: deliveries become holdings, expired contracts settle in cash, the rest is carried (market.md §7, §8)."""
 
 from collections.abc import Callable
-from datetime import date
+from datetime import date, datetime
 from decimal import Decimal
 
 from vyomo_contracts.money import ZERO
@@ -9,10 +9,9 @@ from vyomo_contracts.vocabulary import InstrumentKind, OptionType, Product
 from vyomo_paper_exchange.domain.accounts import AccountBook, GroupKey, HoldingState
 from vyomo_paper_exchange.domain.market.market import Listing, SeededMarket
 from vyomo_paper_exchange.domain.positions import Lot, PositionState, add_lot, carried_over, take_lots
-from vyomo_paper_exchange.domain.times import SETTLEMENT_TIME, ist
 
 SettlementPrice = Callable[[GroupKey], Decimal | None]
-"""The final price of a contract that expired before today; None for anything that lives on."""
+"""The final price of a contract that was settled; None for anything that lives on."""
 
 
 def roll_day(book: AccountBook, today: date, settlement_price: SettlementPrice) -> None:
@@ -29,13 +28,10 @@ def roll_day(book: AccountBook, today: date, settlement_price: SettlementPrice) 
     book.account = book.account._replace(day=today)
 
 
-def final_price(listing: Listing, market: SeededMarket) -> Decimal:
+def final_price(listing: Listing, market: SeededMarket, settled_at: datetime) -> Decimal:
     """Settlement of an expired contract: intrinsic value of an option, the underlying's price for a future."""
     instrument = listing.instrument
-    if instrument.expiry is None:
-        raise ValueError(f"{instrument.key} does not expire")
-    root = Listing(listing.root, listing.root)
-    spot = market.snapshot(root, ist(instrument.expiry, SETTLEMENT_TIME)).last_price
+    spot = market.snapshot(Listing(listing.root, listing.root), settled_at).last_price
     if instrument.kind is not InstrumentKind.OPTION or instrument.strike is None:
         return spot
     is_call = instrument.option_type is OptionType.CE

@@ -24,6 +24,7 @@ from vyomo_paper_exchange.executor import PaperExecutor
 from vyomo_paper_exchange.rounds import Rounds
 from vyomo_paper_exchange.testing import NOON, StandingClock, before_a_move, listings_on
 from vyomo_service_kit.database import Database, open_database
+from vyomo_service_kit.testing.databases import execute
 
 PARTITIONS = 2
 _MARKET_BUY: dict[str, Any] = {"order_type": OrderType.MARKET, "price": Decimal(0), "quantity": 10}
@@ -93,6 +94,15 @@ class Venue:
     async def another(self) -> "Venue":
         """A second worker on the same record, as after a restart or beside this one."""
         return await _worker(self.record, self.database, self.ledger, self.clock)
+
+
+def make_unlimited(database_url: str, account_id: int) -> None:
+    """Only for an account that has not traded yet."""
+    execute(
+        database_url,
+        "UPDATE accounts.broker_accounts SET unlimited = true, initial_capital = NULL, balance = NULL, "
+        f"margin_available = NULL WHERE id = {account_id}",
+    )
 
 
 @asynccontextmanager
