@@ -91,7 +91,7 @@ class StandIns:
             self.watched.append(WatchInstruments.model_validate_json(message.data))
 
         await self.world.bus.client.subscribe(subjects.WATCH_INSTRUMENTS, cb=note)
-        await self.world.bus.client.flush()
+        await self.world.bus.flush()
 
     async def step(self, order_id: str, state: OrderState, **changes: Any) -> Order:
         """What a worker learnt of an order, written and published."""

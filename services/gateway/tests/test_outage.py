@@ -72,7 +72,7 @@ async def test_a_service_that_is_missing_is_told_at_once(edge: "Edge", nats_url:
     del nats_url
     for subscription in list(edge.world.bus.client._subs.values()):  # pyright: ignore[reportPrivateUsage]
         await subscription.unsubscribe()
-    await edge.world.bus.client.flush()
+    await edge.world.bus.flush()
 
     response = edge.client.post(f"{edge.account}/orders", json=edge.order_body())
 

@@ -41,7 +41,7 @@ async def test_worker_is_rung_in_the_accounts_partition_after_the_commit(caller:
         committed.append(await orders_in_record(caller))
 
     await caller.world.bus.client.subscribe(subjects.ALL_DOORBELLS, cb=look)
-    await caller.world.bus.client.flush()
+    await caller.world.bus.flush()
 
     await caller.place(account=caller.world.second_account)
 

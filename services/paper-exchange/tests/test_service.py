@@ -87,7 +87,7 @@ async def test_ticks_flow_while_watched_and_stop_after_the_lease(record: RecordW
         frames.append(TickFrame.model_validate_json(message.data))
 
     await record.bus.client.subscribe(subjects.TICKS, cb=hear)
-    await record.bus.client.flush()
+    await record.bus.flush()
     watch = WatchInstruments(**envelope(record), keys=("NSE:NIFTY", "NSE:NOSUCH"), lease_seconds=1.2)
     await record.bus.publish(subjects.WATCH_INSTRUMENTS, watch)
 

@@ -143,5 +143,5 @@ async def record_world(
                 world.heard.append(BrokerEvents.model_validate_json(message.data))
 
             await bus.client.subscribe(subjects.ALL_EVENTS, cb=hear)
-            await bus.client.flush()
+            await bus.flush()
             yield world

@@ -111,8 +111,7 @@ class Bus:
         self._client = await self.broker.connect()
         await self.broker.start()
         await self._client.subscribe(subjects.health(self._name), cb=self._answer_health)
-        # Subscriptions are on their way only: whoever hears that we are ready may ask before the server knows of them.
-        await self._client.flush()
+        await self.flush()
         try:
             yield self
         finally:
@@ -121,6 +120,15 @@ class Bus:
     async def connect(self) -> None:
         """Connect without starting handlers, for those who must declare or wait for streams first."""
         self._client = await self.broker.connect()
+
+    async def flush(self) -> None:
+        """Wait until the server knows our subscriptions: whoever hears that we are ready may ask at once.
+
+        Twice, for nats-py writes a flush's ping before what it still holds back: the first answer comes after that was written, the
+        second after the server has read it.
+        """
+        await self.client.flush()
+        await self.client.flush()
 
     async def request(
         self, subject: str, message: Envelope, answer: type[Answer], *, timeout_seconds: float

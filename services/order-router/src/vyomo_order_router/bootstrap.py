@@ -74,7 +74,7 @@ async def order_router(settings: OrderRouterSettings) -> AsyncGenerator[None]:
         bus.on_reconnected(declare)
         await stack.enter_async_context(bus.open())
         # The server knows our subscriptions before anyone is told that we are ready.
-        await bus.client.flush()
+        await bus.flush()
         await stack.enter_async_context(publisher.running())
 
         holder = identifiers.message_id()

@@ -212,5 +212,5 @@ async def running_router(postgres_url: str, nats_url: str, **settings: Any) -> A
             caller.doorbells.append((message.subject, RingDoorbell.model_validate_json(message.data)))
 
         await world.bus.client.subscribe(subjects.ALL_DOORBELLS, cb=hear)
-        await world.bus.client.flush()
+        await world.bus.flush()
         yield caller

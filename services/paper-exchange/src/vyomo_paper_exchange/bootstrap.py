@@ -89,7 +89,7 @@ async def paper_exchange(
         await stack.enter_async_context(lanes.running())
         loops = [asyncio.create_task(executor.watch()), asyncio.create_task(days.watch())]
         # The server knows our subscriptions before anyone is told that we are ready.
-        await bus.client.flush()
+        await bus.flush()
         try:
             yield executor
         finally:

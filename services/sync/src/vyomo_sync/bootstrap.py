@@ -42,7 +42,7 @@ async def service(settings: SyncSettings | None = None) -> AsyncGenerator[None]:
         await wait_for_consumer(bus.stored, SYNC_CONSUMER, limit_seconds=settings.topology_wait_seconds)
         async with bus.open():
             # The server knows our subscriptions before anyone is told that we are ready.
-            await bus.client.flush()
+            await bus.flush()
             loop = asyncio.create_task(
                 repeat(
                     reconciling.run_once,
