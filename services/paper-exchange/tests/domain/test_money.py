@@ -115,7 +115,7 @@ class Trader:
         [Validity.DAY, Validity.DAY, Validity.IOC],
     )
 )
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=60, deadline=None)
 def test_trades_make_the_position_and_the_cash_and_nothing_else_blocks_money(todo: list[Ask]) -> None:
     world = MatchingWorld(capital=Decimal(20_000_000))
     trader = Trader(world)
@@ -170,7 +170,7 @@ def _wanted(world: MatchingWorld) -> dict[GroupKey, tuple[int, Decimal, int, Dec
 @given(
     todo=asks({key: [Product.CNC] for key in CASH}, [OrderType.MARKET, OrderType.LIMIT], [Validity.DAY]),
 )
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=60, deadline=None)
 def test_delivery_never_spends_more_than_there_is(todo: list[Ask]) -> None:
     world = MatchingWorld(capital=Decimal(185_000))
     for symbol, price in (("RELIANCE", 1_490), ("INFY", 1_560)):

@@ -78,13 +78,16 @@ def changed(
         return Refusal(
             ReasonCode.ORDER_TYPE_NOT_ALLOWED, "an order that has traded in part cannot become a stop order"
         )
+    trigger_price = wanted.trigger_price if wanted.order_type.takes_trigger_price else None
+    # The price a market order works at stays: counted anew from the last price it would move with every change of quantity.
+    keeps_limit = (wanted.order_type, trigger_price) == (known.order_type, known.trigger_price)
     return known._replace(
         order_type=wanted.order_type,
         validity=wanted.validity,
         quantity=wanted.quantity,
         price=wanted.price,
-        trigger_price=wanted.trigger_price if wanted.order_type.takes_trigger_price else None,
-        protection_price=protection_of(wanted, listing, view),
+        trigger_price=trigger_price,
+        protection_price=known.protection_price if keeps_limit else protection_of(wanted, listing, view),
         triggered_at=None if becomes_stop else known.triggered_at,
     )
 

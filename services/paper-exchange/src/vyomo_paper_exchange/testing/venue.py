@@ -83,13 +83,18 @@ class Venue:
         return await self.record.stored(order.order_id)
 
     async def until_traded(self, order: Order) -> Order:
-        """Let the market run until the order has traded."""
+        """Let the market run until the order, the only one that rests, has traded."""
+        await self.until_rest(0)
+        return await self.record.stored(order.order_id)
+
+    async def until_rest(self, count: int) -> None:
+        """Let the market run until only so many orders rest."""
         for _ in range(20_000):
             self.clock.move(milliseconds=250)
             await self.executor.match_resting()
-            if len(self.resting) == 0:
-                return await self.record.stored(order.order_id)
-        raise AssertionError("the market never came to the order")
+            if len(self.resting) == count:
+                return
+        raise AssertionError("the market never came to the orders")
 
     async def another(self) -> "Venue":
         """A second worker on the same record, as after a restart or beside this one."""
