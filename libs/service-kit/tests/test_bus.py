@@ -1,3 +1,4 @@
+import asyncio
 import time
 from collections.abc import Callable
 
@@ -29,6 +30,33 @@ async def test_request_gets_the_answer_of_whoever_serves_it(nats_url: str, doorb
         answer = await bus.request(SUBJECT, doorbell(1, 2), RingDoorbell, timeout_seconds=2)
 
     assert answer == doorbell(1, 2)
+
+
+async def test_flush_returns_when_the_server_has_read_the_subscriptions() -> None:
+    async def ignore(_: object) -> None:
+        return
+
+    read: list[bytes] = []
+    answered_after: list[int] = []
+
+    async def server(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b'INFO {"server_id":"x","version":"2.12.0","max_payload":1048576,"headers":true}\r\n')
+        while line := await reader.readline():
+            read.append(line.partition(b" ")[0].strip())
+            if read[-1] == b"PING":
+                answered_after.append(len(read))
+                writer.write(b"PONG\r\n")
+        writer.close()
+
+    async with await asyncio.start_server(server, "127.0.0.1", 0) as listening:
+        bus = Bus(f"nats://127.0.0.1:{listening.sockets[0].getsockname()[1]}", name="test")
+        await bus.connect()
+        await bus.client.subscribe(SUBJECT, cb=ignore)
+
+        await bus.flush()
+
+        assert b"SUB" in read[: answered_after[-1]]
+        await bus.client.close()
 
 
 async def test_request_that_nobody_serves_fails_at_once(caller: Bus, doorbell: MakeDoorbell) -> None:

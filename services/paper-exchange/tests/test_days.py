@@ -1,5 +1,6 @@
 """What a new day does on a real record: orders expire, positions carry, contracts settle, instruments are listed."""
 
+from datetime import UTC, datetime
 from typing import Any
 
 from vyomo_contracts.reasons import ReasonCode
@@ -9,8 +10,10 @@ from vyomo_contracts.vocabulary import (
     Product,
     TransactionType,
 )
+from vyomo_paper_exchange.domain.market.market import SeededMarket
 from vyomo_paper_exchange.generate import load_generated
-from vyomo_paper_exchange.testing.venue import Venue
+from vyomo_paper_exchange.testing import listings_on
+from vyomo_paper_exchange.testing.venue import Venue, make_unlimited
 
 
 async def test_day_order_expires_and_the_new_day_carries_the_rest(venue: Venue) -> None:
@@ -54,6 +57,26 @@ async def test_expired_option_settles_at_its_intrinsic_value_and_its_row_goes(ve
         "SELECT min(expiry) AS expiry FROM market.instruments WHERE kind = 'OPTION'"
     )
     assert chain[0]["expiry"] >= venue.clock.now().date()
+
+
+async def test_future_bought_late_on_its_last_day_settles_at_a_price_nobody_knew_then(
+    venue: Venue, database_url: str
+) -> None:
+    make_unlimited(database_url, venue.record.account)
+    # Monday 23 November 2026, 20:00 in India: the market is always open, so the contract still trades.
+    venue.clock.at = datetime(2026, 11, 23, 14, 30, tzinfo=UTC)
+    await venue.days.begin_day()
+    symbol = "NIFTY26NOVFUT"
+    bought = await venue.execute(exchange=Exchange.NFO, symbol=symbol, product=Product.NRML, quantity=65)
+    assert bought.state is OrderState.FILLED
+    midnight = datetime(2026, 11, 23, 18, 30, tzinfo=UTC)
+    index = SeededMarket(1).snapshot(listings_on(midnight.date())["NSE:NIFTY"], midnight).last_price
+
+    venue.clock.at = midnight
+    await venue.days.begin_day()
+
+    (account,) = await venue.database_rows("SELECT realised FROM venue.accounts")
+    assert account["realised"] == 65 * (index - bought.average_price)
 
 
 async def test_beginning_the_same_day_again_writes_nothing(venue: Venue) -> None:

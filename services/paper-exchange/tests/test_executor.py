@@ -22,10 +22,9 @@ from vyomo_contracts.vocabulary import (
 from vyomo_ledger.writing import Ledger, LedgerTransaction
 from vyomo_paper_exchange.adapters.store import AccountRows
 from vyomo_paper_exchange.domain.execution import Round
-from vyomo_paper_exchange.testing.venue import Venue
+from vyomo_paper_exchange.testing.venue import Venue, make_unlimited
 from vyomo_service_kit.database import RecordUnavailableError
 from vyomo_service_kit.testing import eventually
-from vyomo_service_kit.testing.databases import execute
 
 
 async def test_market_order_is_filled_in_one_step_with_position_funds_and_events(venue: Venue) -> None:
@@ -214,12 +213,62 @@ async def test_one_account_in_trouble_does_not_stop_another(
     assert (await venue.record.stored(good.order_id)).state is OrderState.FILLED
 
 
+async def test_one_account_in_trouble_does_not_stop_the_resting_orders_of_another(
+    venue: Venue, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trigger = await venue.last_price() + Decimal("0.20")
+    stop: dict[str, Any] = {"order_type": OrderType.SL_M, "trigger_price": trigger}
+    bad = await venue.execute(**stop)
+    good = await venue.execute(venue.record.second_account, **stop)
+    begin = Round.trigger
+
+    def fail_for_bad(round_: Any, order: Order, *rest: Any) -> None:
+        begin(round_, order, *rest)
+        if order.order_id == bad.order_id:
+            raise ValueError("a bug")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Round, "trigger", fail_for_bad)
+        await venue.until_rest(1)
+
+    assert (await venue.record.stored(good.order_id)).state is OrderState.FILLED
+    assert (await venue.record.stored(bad.order_id)).state is OrderState.TRIGGER_PENDING
+    assert (await venue.until_traded(bad)).state is OrderState.FILLED
+
+
+async def test_many_orders_that_trigger_at_once_take_several_commits(
+    venue: Venue, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trigger = await venue.last_price() + Decimal("0.20")
+    stops = [await venue.execute(order_type=OrderType.SL_M, trigger_price=trigger) for _ in range(3)]
+    monkeypatch.setattr("vyomo_paper_exchange.executor.CHANGES_A_TICK", 2)
+
+    await venue.until_rest(0)
+
+    states = {(await venue.record.stored(order.order_id)).state for order in stops}
+    assert states == {OrderState.FILLED}
+    assert len(await venue.record.rows("SELECT DISTINCT xmin::text FROM ledger.fills")) == 2
+    assert len(await venue.record.rows("SELECT DISTINCT filled_at FROM ledger.fills")) == 1
+
+
+async def test_stop_that_another_process_moved_waits_for_its_new_trigger(venue: Venue) -> None:
+    price = await venue.last_price()
+    stop = await venue.execute(order_type=OrderType.SL, price=price + 20, trigger_price=price + 1)
+    other = await venue.another()
+    await other.executor.restore()
+    further = OrderModification(trigger_price=price + 15)
+    await other.ask(stop, PendingAction.MODIFY, further)
+
+    while await venue.last_price() < price + 1:
+        venue.clock.move(milliseconds=250)
+        await venue.executor.match_resting()
+
+    stored = await venue.record.stored(stop.order_id)
+    assert (stored.state, stored.trigger_price) == (OrderState.TRIGGER_PENDING, price + 15)
+
+
 async def test_account_created_with_unlimited_capital_has_no_balance(venue: Venue, database_url: str) -> None:
-    execute(
-        database_url,
-        "UPDATE accounts.broker_accounts SET unlimited = true, initial_capital = NULL, balance = NULL, "
-        f"margin_available = NULL WHERE id = {venue.record.account}",
-    )
+    make_unlimited(database_url, venue.record.account)
 
     order = await venue.execute(quantity=4_000, product=Product.CNC)
 

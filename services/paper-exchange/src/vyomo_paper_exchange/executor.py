@@ -35,6 +35,8 @@ ACCOUNTS_A_ROLL: Final = 100
 _RETRY_SECONDS: Final = 0.5
 
 Ring = Callable[[Iterable[int]], None]
+Written = Triggered | Filled | Ended
+"""Changes that are more than a place in the queue."""
 
 
 class PaperExecutor:
@@ -99,18 +101,16 @@ class PaperExecutor:
             raise ExceptionGroup("some accounts could not be served", errors)
 
     async def match_resting(self) -> None:
-        """Show the resting orders the present snapshot; one commit for everything that trades, triggers or ends."""
+        """Show the resting orders the present snapshot, and write what trades, triggers or ends."""
         async with self._lock, self._remembering():
             view = await self._rounds.view(self._resting.instruments())
+            draft = self._consumption.draft()
             ended = [Ended(order) for order in self._resting.expired(view.at, CHANGES_A_TICK)]
             if ended:
-                await self._write(ended, self._consumption.draft())
+                await self._write_all(ended, draft)
                 return
-            draft = self._consumption.draft()
             changes = self._changes(view, draft)
-            to_write = [change for change in changes if not isinstance(change, Moved)]
-            if to_write:
-                await self._write(to_write, draft)
+            await self._write_all([change for change in changes if not isinstance(change, Moved)], draft)
             for change in changes:
                 if isinstance(change, Moved):
                     self._resting.put(change.after)
@@ -189,7 +189,33 @@ class PaperExecutor:
         self._note_resting()
         log.info("venue.restored", resting_orders=len(self._resting))
 
-    async def _write(self, changes: Sequence[Triggered | Filled | Ended], draft: Consumption) -> None:
+    async def _write_all(self, changes: Sequence[Written], draft: Consumption) -> None:
+        """In one commit, or a few when they are very many; one account's trouble must not stop its neighbours."""
+        for start in range(0, len(changes), CHANGES_A_TICK):
+            some = changes[start : start + CHANGES_A_TICK]
+            try:
+                await self._write(some, draft)
+            except RecordUnavailableError:
+                raise
+            except Exception:
+                account_ids = sorted({change.known.account_id for change in some})
+                log.exception("venue.tick_split", accounts=len(account_ids))
+                for account_id in account_ids:
+                    await self._write_apart(
+                        [change for change in some if change.known.account_id == account_id], draft
+                    )
+        self._consumption.merge(draft)
+
+    async def _write_apart(self, changes: Sequence[Written], draft: Consumption) -> None:
+        """An account that fails keeps its orders as they were; the next snapshot tries them again."""
+        try:
+            await self._write(changes, draft)
+        except RecordUnavailableError:
+            raise
+        except Exception:
+            log.exception("venue.account_not_matched", account_id=changes[0].known.account_id)
+
+    async def _write(self, changes: Sequence[Written], draft: Consumption) -> None:
         known = {change.known.order_id: change.known for change in changes}
         async with self._ledger.transaction() as transaction:
             locked = await transaction.lock((each.account_id, each.order_id) for each in known.values())
@@ -198,7 +224,7 @@ class PaperExecutor:
                 {each.account_id for each in known.values()},
                 {(each.exchange, each.symbol) for each in known.values()},
                 order_ids=known,
-                consumption=draft,
+                consumption=draft.draft(),
             )
             strangers: list[str] = []
             for change in changes:
@@ -218,6 +244,7 @@ class PaperExecutor:
                 else:
                     round_.expire(order, stored)
             self._rounds.finish(transaction, round_)
+        draft.merge(round_.consumption)
         self._keep(round_)
         self._correct(strangers, round_)
 
@@ -281,8 +308,10 @@ def _change(round_: Round, action: PendingChange) -> None:
 
 
 def _same(stored: WorkingOrder, known: WorkingOrder) -> bool:
-    return (
-        stored.is_working and stored.filled_quantity == known.filled_quantity and stored.limit == known.limit
+    """Whether what we remember is still true, as far as trades and triggers go."""
+    return stored.is_working and (
+        (stored.filled_quantity, stored.limit, stored.trigger_price, stored.triggered_at)
+        == (known.filled_quantity, known.limit, known.trigger_price, known.triggered_at)
     )
 
 

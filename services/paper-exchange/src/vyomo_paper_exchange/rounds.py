@@ -125,10 +125,10 @@ class Rounds:
     def _roll(self, book: AccountBook, view: MarketView) -> None:
         def settlement_price(key: GroupKey) -> Decimal | None:
             listing = view.listing(key.exchange, key.symbol)
-            expiry = listing.instrument.expiry if listing else None
-            if listing is None or expiry is None or expiry >= view.day:
+            settled_at = view.settles_at(listing) if listing else None
+            if listing is None or settled_at is None or settled_at > view.at:
                 return None
-            return final_price(listing, self._market)
+            return final_price(listing, self._market, settled_at)
 
         roll_day(book, view.day, settlement_price)
 

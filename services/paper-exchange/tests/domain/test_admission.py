@@ -8,6 +8,7 @@ import pytest
 
 from vyomo_contracts.reasons import ReasonCode
 from vyomo_contracts.vocabulary import (
+    Exchange,
     OrderState,
     OrderType,
     PendingAction,
@@ -102,6 +103,38 @@ def test_sold_holdings_free_their_cost(world: MatchingWorld) -> None:
     assert world.book.used == 84_000
 
 
+def test_buying_sold_holdings_back_is_paid_for_with_what_the_sale_freed() -> None:
+    world = MatchingWorld(capital=Decimal(200_000))
+    holding = HoldingState(Exchange.NSE, "RELIANCE", 100, (Lot(100, Decimal(150_000)),))
+    world.book.holdings[Exchange.NSE, "RELIANCE"] = holding
+    sold = world.place(world.order(product=Product.CNC, transaction_type=SELL, quantity=100))
+    assert recorded(sold).state is OrderState.FILLED
+    other = world.place(world.order("NSE:INFY", product=Product.CNC, quantity=100))
+    assert recorded(other).state is OrderState.FILLED
+
+    bought_back = world.place(world.order(product=Product.CNC, quantity=100))
+
+    assert recorded(bought_back).reason_code is ReasonCode.MARGIN_INSUFFICIENT
+    affordable = world.place(world.limit(-30, product=Product.CNC, quantity=30))
+    assert recorded(affordable).state is OrderState.OPEN
+    assert world.book.available is not None
+    assert world.book.available >= 0
+
+
+def test_sale_limited_below_the_market_needs_the_margin_of_the_market_price() -> None:
+    world = MatchingWorld(capital=Decimal(30_000))
+    # 100 units at the last price need more than there is, at the limit less.
+    sale = world.limit(-600, transaction_type=SELL, quantity=99)
+    assert sale.price * 99 / 5 < 30_000 < world.last_price(RELIANCE) * 100 / 5
+
+    refused = world.place(sale.model_copy(update={"quantity": 100}))
+    accepted = world.place(sale)
+
+    assert recorded(refused).reason_code is ReasonCode.MARGIN_INSUFFICIENT
+    assert recorded(accepted).state is OrderState.FILLED
+    assert world.book.positions[GroupKey(Exchange.NSE, "RELIANCE", Product.MIS)].open_value / 5 < 30_000
+
+
 def test_index_is_bought_for_delivery_like_a_stock() -> None:
     world = MatchingWorld(capital=None)
     order = recorded(world.place(world.order("NSE:NIFTY", product=Product.CNC, quantity=1)))
@@ -149,6 +182,27 @@ def test_expired_contract_is_rejected(world: MatchingWorld) -> None:
     outcome = world.place(world.order("NFO:NIFTY26NOVFUT", quantity=65, product=Product.NRML))
 
     assert outcome.update.reason_code is ReasonCode.INSTRUMENT_EXPIRED
+
+
+def test_expiring_contract_trades_until_its_settlement_and_not_after() -> None:
+    # Tuesday 1 December 2026, 15:29: the derivatives session goes on until 15:40.
+    clock = StandingClock(datetime(2026, 12, 1, 9, 59, tzinfo=UTC))
+    world = MatchingWorld(clock=clock, sessions=MarketHours())
+    call, settlement = "NFO:NIFTY26D0125000CE", datetime(2026, 12, 1, 10, tzinfo=UTC)
+    resting = world.place(world.limit(-1, call, quantity=65, product=Product.NRML))
+    assert world.round.changed[resting.order.order_id].expires_at == settlement
+
+    clock.at = settlement
+    world.next_round()
+    late = world.place(world.order(call, quantity=65, product=Product.NRML))
+    other = world.place(world.order("NFO:NIFTY26DECFUT", quantity=65, product=Product.NRML))
+
+    assert recorded(late).reason_code is ReasonCode.INSTRUMENT_EXPIRED
+    assert recorded(late).reason == "NIFTY26D0125000CE expired on 2026-12-01 and no longer trades"
+    assert recorded(other).state is OrderState.FILLED
+    settled = world.round.view.snapshot(world.listings[call])
+    clock.move(minutes=8)
+    assert world.next_round().view.snapshot(world.listings[call]) == settled
 
 
 def test_unrealised_losses_reduce_what_is_available(world: MatchingWorld) -> None:

@@ -1,3 +1,4 @@
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
@@ -199,6 +200,44 @@ def test_smaller_quantity_keeps_the_place_in_the_queue(world: MatchingWorld) -> 
     after = world.round.changed[order.order_id]
     assert (order.quantity, order.state, after.place) == (20, OrderState.OPEN, place)
     assert world.book.open_orders(after.group).buy_quantity == 20
+
+
+def test_smaller_quantity_at_the_price_it_has_keeps_the_place_in_the_queue(world: MatchingWorld) -> None:
+    placed = world.place(world.limit(-2, quantity=50))
+    place = replace(world.round.changed[placed.order.order_id].place, ahead=7)
+    world.round.working[placed.order.order_id] = world.round.changed[placed.order.order_id]._replace(
+        place=place
+    )
+
+    order = modified(world, placed, quantity=20, price=placed.order.price)
+
+    assert world.round.changed[order.order_id].place == place
+
+
+def test_rest_of_a_market_order_keeps_its_protection_price_when_it_shrinks() -> None:
+    world = MatchingWorld(capital=None)
+    placed = world.place(world.order(quantity=10_000_000))
+    protection = world.round.changed[placed.order.order_id].protection_price
+    first = world.last_price(RELIANCE)
+    while abs(world.last_price(RELIANCE) - first) < 2:
+        world.clock.move(seconds=30)
+        world.next_round()
+
+    order = modified(world, placed, quantity=9_000_000)
+
+    assert (order.quantity, order.state) == (9_000_000, OrderState.PARTIALLY_FILLED)
+    assert world.round.changed[order.order_id].protection_price == protection
+
+
+def test_order_whose_day_is_over_is_not_modified_into_the_next(world: MatchingWorld) -> None:
+    placed = world.place(world.limit(-30))
+    world.clock.move(days=1)
+    world.next_round()
+
+    order = modified(world, placed, price=world.limit(30).price)
+
+    assert (order.state, order.reason_code) == (OrderState.OPEN, ReasonCode.ORDER_NOT_PENDING)
+    assert order.filled_quantity == 0
 
 
 def test_modification_beyond_the_margin_leaves_the_order_as_it_was(world: MatchingWorld) -> None:

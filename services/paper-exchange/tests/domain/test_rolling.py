@@ -1,6 +1,8 @@
 from datetime import UTC, datetime
 from decimal import Decimal
 
+import pytest
+
 from vyomo_contracts.vocabulary import Exchange, Product, TransactionType
 from vyomo_paper_exchange.domain.accounts import GroupKey
 from vyomo_paper_exchange.domain.rolling import final_price, roll_day
@@ -67,18 +69,37 @@ def test_expired_contract_settles_in_cash() -> None:
 
     rolled(world, Decimal(25_100))
 
-    assert world.book.positions[key].quantity == 0
-    assert world.book.balance == 10_000_000 + 65 * 25_100 - cost
+    settled = world.book.positions[key]
+    assert (settled.quantity, settled.overnight_quantity) == (0, 65)
+    assert (settled.buy_value, settled.sell_value) == (cost, 65 * 25_100)
+    assert settled.realised == settled.profit(Decimal(0)) == 65 * 25_100 - cost
+    assert world.book.balance == 10_000_000 + settled.realised
     assert world.book.used == 0
+
+    rolled(world)
+
+    assert (world.book.positions[key].buy_value, world.book.positions[key].realised) == (0, 0)
+    assert world.book.balance == 10_000_000 + 65 * 25_100 - cost
+
+
+@pytest.mark.parametrize("side", [TransactionType.BUY, SELL])
+def test_option_that_expires_worthless_costs_or_brings_its_premium(side: TransactionType) -> None:
+    world = MatchingWorld(capital=Decimal(10_000_000))
+    call = "NFO:NIFTY26NOV25000CE"
+    outcome = world.place(world.order(call, product=Product.NRML, quantity=65, transaction_type=side))
+    premium = sum(fill.quantity * fill.price for fill in outcome.fills)
+
+    rolled(world, Decimal(0))
+
+    assert world.book.balance == 10_000_000 - side.sign * premium
+    assert (world.book.used, world.book.available) == (0, world.book.balance)
 
 
 def test_final_price_of_an_option_is_its_intrinsic_value_at_settlement() -> None:
-    world = MatchingWorld()
-    spot = world.market.snapshot(
-        world.listings["NSE:NIFTY"], datetime(2026, 11, 23, 10, 0, tzinfo=UTC)
-    ).last_price
+    world, settled_at = MatchingWorld(), datetime(2026, 11, 23, 10, 0, tzinfo=UTC)
+    spot = world.market.snapshot(world.listings["NSE:NIFTY"], settled_at).last_price
 
-    call = final_price(world.listings["NFO:NIFTY26NOV24500CE"], world.market)
-    put = final_price(world.listings["NFO:NIFTY26NOV24500PE"], world.market)
+    call = final_price(world.listings["NFO:NIFTY26NOV24500CE"], world.market, settled_at)
+    put = final_price(world.listings["NFO:NIFTY26NOV24500PE"], world.market, settled_at)
 
     assert (call, put) == (max(spot - 24_500, Decimal(0)), max(24_500 - spot, Decimal(0)))

@@ -78,3 +78,19 @@ def test_always_open_market_has_one_session_a_day() -> None:
     session = AlwaysOpen().phase(Exchange.NSE, at("2026-11-22T03:00:00")).session
 
     assert session == Session(at("2026-11-22T00:00:00"), at("2026-11-23T00:00:00"))
+
+
+@pytest.mark.parametrize(
+    ("sessions", "exchange", "settled_at"),
+    [
+        (MarketHours(), Exchange.NFO, "2026-12-01T15:30:00"),
+        (MarketHours(), Exchange.BFO, "2026-12-01T15:30:00"),
+        (MarketHours(), Exchange.MCX, "2026-12-01T23:55:00"),
+        (AlwaysOpen(), Exchange.NFO, "2026-12-02T00:00:00"),
+        (AlwaysOpen(), Exchange.MCX, "2026-12-02T00:00:00"),
+    ],
+)
+def test_contract_is_settled_when_it_stops_trading(
+    sessions: AlwaysOpen | MarketHours, exchange: Exchange, settled_at: str
+) -> None:
+    assert sessions.settles_at(exchange, date(2026, 12, 1)) == at(settled_at)

@@ -27,22 +27,25 @@ def admit(order: Order, book: AccountBook, view: MarketView) -> WorkingOrder | R
             ReasonCode.NO_QUOTE,
             f"{order.exchange}:{order.symbol} is not listed at the paper exchange, so it has no price",
         )
-    expiry = listing.instrument.expiry
-    if expiry is not None and expiry < view.day:
-        return Refusal(ReasonCode.INSTRUMENT_EXPIRED, f"{order.symbol} expired on {expiry.isoformat()}")
+    settles_at = view.settles_at(listing)
+    if settles_at is not None and settles_at <= view.at:
+        return Refusal(
+            ReasonCode.INSTRUMENT_EXPIRED,
+            f"{order.symbol} expired on {listing.instrument.expiry} and no longer trades",
+        )
     session = open_session(order.exchange, view)
     if isinstance(session, Refusal):
         return session
     working = received(
         order,
         protection_price=protection_of(order, listing, view),
-        expires_at=session.closes_at,
+        expires_at=min(session.closes_at, settles_at or session.closes_at),
         at=view.at,
     )
     return (
         check_rules(working, listing.instrument)
         or check_trigger(working, view, listing)
-        or check_means(working, book, listing)
+        or check_means(working, book, view, listing)
         or working
     )
 
@@ -75,13 +78,16 @@ def changed(
         return Refusal(
             ReasonCode.ORDER_TYPE_NOT_ALLOWED, "an order that has traded in part cannot become a stop order"
         )
+    trigger_price = wanted.trigger_price if wanted.order_type.takes_trigger_price else None
+    # The price a market order works at stays: counted anew from the last price it would move with every change of quantity.
+    keeps_limit = (wanted.order_type, trigger_price) == (known.order_type, known.trigger_price)
     return known._replace(
         order_type=wanted.order_type,
         validity=wanted.validity,
         quantity=wanted.quantity,
         price=wanted.price,
-        trigger_price=wanted.trigger_price if wanted.order_type.takes_trigger_price else None,
-        protection_price=protection_of(wanted, listing, view),
+        trigger_price=trigger_price,
+        protection_price=known.protection_price if keeps_limit else protection_of(wanted, listing, view),
         triggered_at=None if becomes_stop else known.triggered_at,
     )
 
@@ -114,20 +120,32 @@ def check_trigger(working: WorkingOrder, view: MarketView, listing: Listing) -> 
 
 
 def check_means(
-    working: WorkingOrder, book: AccountBook, listing: Listing, replaced: WorkingOrder | None = None
+    working: WorkingOrder,
+    book: AccountBook,
+    view: MarketView,
+    listing: Listing,
+    replaced: WorkingOrder | None = None,
 ) -> Refusal | None:
     """Holdings for a delivery sale, margin for anything that adds exposure. `replaced` is the order this one modifies."""
     key, side = working.group, working.transaction_type
     if working.product is Product.CNC and side is TransactionType.SELL:
         return _check_holdings(working, book, replaced)
-    orders = book.open_orders(key)
-    multiplier = listing.instrument.multiplier
+    orders, multiplier = book.open_orders(key), listing.instrument.multiplier
     if replaced is not None:
         orders = orders.plus(side, -replaced.remaining, -replaced.remaining * replaced.limit * multiplier)
     if is_reducing(book.position(key, multiplier), orders, side, working.remaining):
         return None
-    wanted = orders.plus(side, working.remaining, working.remaining * working.limit * multiplier)
-    return _check_margin(working, book, wanted)
+    value = working.remaining * _dearest_price(working, view, listing) * multiplier
+    return _check_margin(working, book, orders.plus(side, working.remaining, value))
+
+
+def _dearest_price(working: WorkingOrder, view: MarketView, listing: Listing) -> Decimal:
+    """The price at which the order asks for most margin: a sale limited below the market trades at the market."""
+    if working.transaction_type is TransactionType.BUY:
+        return working.limit
+    if working.is_waiting_stop and working.trigger_price is not None:
+        return max(working.limit, working.trigger_price)
+    return max(working.limit, view.snapshot(listing).last_price)
 
 
 def _check_holdings(

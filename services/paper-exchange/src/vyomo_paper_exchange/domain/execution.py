@@ -23,7 +23,7 @@ from vyomo_paper_exchange.domain.rules import check_rules
 from vyomo_paper_exchange.domain.view import MarketView
 from vyomo_paper_exchange.domain.working import WorkingOrder, received
 
-_LOSES_PLACE: Final = frozenset({"price", "trigger_price", "order_type"})
+_LOSES_PLACE: Final = ("price", "trigger_price", "order_type")
 
 
 class Outcome(NamedTuple):
@@ -74,7 +74,8 @@ class Round:
         """Change a working order in place. A new price goes to the end of the queue and may trade at once."""
         known = self.working.get(order.order_id)
         fields = changes.model_dump(exclude_none=True)
-        if known is None or not known.is_working:
+        # After its day, or the settlement of its contract, an order only waits to be ended: it must not trade in the next session.
+        if known is None or not known.is_working or known.expires_at <= self.view.at:
             self._refuse_change(
                 order, Refusal(ReasonCode.ORDER_NOT_PENDING, "the order is no longer working")
             )
@@ -87,7 +88,9 @@ class Round:
             self._refuse_change(order, after)
             return
         self._release(known)
-        is_requeued = bool(_LOSES_PLACE & fields.keys()) or after.quantity > known.quantity
+        is_requeued = after.quantity > known.quantity or any(
+            getattr(after, name) != getattr(known, name) for name in _LOSES_PLACE
+        )
         if after.is_waiting_stop or not is_requeued:
             state = OrderState.TRIGGER_PENDING if after.is_waiting_stop else known.state
             self._keep(after.in_state(state, self.view.at), listing)
@@ -243,7 +246,7 @@ class Round:
         return (
             check_rules(after, listing.instrument)
             or check_trigger(after, self.view, listing)
-            or check_means(after, book, listing, replaced=known)
+            or check_means(after, book, self.view, listing, replaced=known)
         )
 
     def _reject(self, order: Order, wanted: Order, refusal: Refusal) -> None:

@@ -105,7 +105,10 @@ class MarginRates:
 def group_requirement(
     rates: MarginRates, exposure: Exposure, position: PositionState, orders: OpenOrders
 ) -> Decimal:
-    """The dearer of both outcomes: every buy trades, or every sell does. Orders that reduce the position block nothing."""
+    """The dearer of both outcomes: every buy trades, or every sell does. Orders that reduce the position block nothing.
+
+    A delivery purchase always blocks its value: what it buys back of sold holdings is paid for again, since the sale freed their cost.
+    """
     buys = _one_way(rates, exposure, position, orders, side=TransactionType.BUY)
     sells = _one_way(rates, exposure, position, orders, side=TransactionType.SELL)
     return max(buys, sells)
@@ -113,8 +116,14 @@ def group_requirement(
 
 def is_reducing(position: PositionState, orders: OpenOrders, side: TransactionType, quantity: int) -> bool:
     """True when the order, after all working orders of its side, still only closes what is open."""
-    open_against = -side.sign * position.quantity
-    return orders.quantity(side) + quantity <= open_against
+    return orders.quantity(side) + quantity <= _closable(position, side)
+
+
+def _closable(position: PositionState, side: TransactionType) -> int:
+    """Units of the position that trades of `side` close without money."""
+    if position.product is Product.CNC and side is TransactionType.BUY:
+        return 0
+    return max(-side.sign * position.quantity, 0)
 
 
 def _one_way(
@@ -132,7 +141,7 @@ def _one_way(
     )
     if ordered == 0 and open_this_way <= 0:
         return ZERO
-    held, closing = max(open_this_way, 0), max(-open_this_way, 0)
+    held, closing = max(open_this_way, 0), _closable(position, side)
     opening = max(ordered - closing, 0)
     opening_value = ordered_value * opening / ordered if opening else ZERO
     held_value = position.open_value if held else ZERO

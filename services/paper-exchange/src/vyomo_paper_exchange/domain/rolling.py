@@ -1,41 +1,45 @@
 """The end of a trading day: deliveries become holdings, expired contracts settle in cash, the rest is carried (market.md §7, §8)."""
 
 from collections.abc import Callable
-from datetime import date
+from datetime import date, datetime
 from decimal import Decimal
 
 from vyomo_contracts.money import ZERO
-from vyomo_contracts.vocabulary import InstrumentKind, OptionType, Product
+from vyomo_contracts.vocabulary import InstrumentKind, OptionType, Product, TransactionType
 from vyomo_paper_exchange.domain.accounts import AccountBook, GroupKey, HoldingState
 from vyomo_paper_exchange.domain.market.market import Listing, SeededMarket
-from vyomo_paper_exchange.domain.positions import Lot, PositionState, add_lot, carried_over, take_lots
-from vyomo_paper_exchange.domain.times import SETTLEMENT_TIME, ist
+from vyomo_paper_exchange.domain.positions import (
+    Lot,
+    PositionState,
+    add_lot,
+    apply_fill,
+    carried_over,
+    take_lots,
+)
 
 SettlementPrice = Callable[[GroupKey], Decimal | None]
-"""The final price of a contract that expired before today; None for anything that lives on."""
+"""The final price of a contract that was settled; None for anything that lives on."""
 
 
 def roll_day(book: AccountBook, today: date, settlement_price: SettlementPrice) -> None:
     """Begin `today` for an account whose positions are of an earlier day. Everything loaded is marked changed."""
     for key, position in list(book.positions.items()):
-        final = settlement_price(key)
+        final, rolled = settlement_price(key), carried_over(position)
         if key.product is Product.CNC:
             _deliver(book, key, position)
-        elif final is not None:
-            book.realise(position.unrealised(final))
-        rolled = None if key.product is Product.CNC or final is not None else carried_over(position)
+            rolled = None
+        elif final is not None and rolled is not None:
+            rolled = _settled(rolled, final)
+            book.realise(rolled.realised)
         book.positions[key] = rolled or _cleared(position)
         book.changed.add(key)
     book.account = book.account._replace(day=today)
 
 
-def final_price(listing: Listing, market: SeededMarket) -> Decimal:
+def final_price(listing: Listing, market: SeededMarket, settled_at: datetime) -> Decimal:
     """Settlement of an expired contract: intrinsic value of an option, the underlying's price for a future."""
     instrument = listing.instrument
-    if instrument.expiry is None:
-        raise ValueError(f"{instrument.key} does not expire")
-    root = Listing(listing.root, listing.root)
-    spot = market.snapshot(root, ist(instrument.expiry, SETTLEMENT_TIME)).last_price
+    spot = market.snapshot(Listing(listing.root, listing.root), settled_at).last_price
     if instrument.kind is not InstrumentKind.OPTION or instrument.strike is None:
         return spot
     is_call = instrument.option_type is OptionType.CE
@@ -59,6 +63,12 @@ def _deliver(book: AccountBook, key: GroupKey, position: PositionState) -> None:
     quantity = sum(lot.quantity for lot in lots)
     book.holdings[place] = held._replace(quantity=quantity, lots=lots, version=held.version + 1)
     book.changed_holdings.add(place)
+
+
+def _settled(carried: PositionState, final: Decimal) -> PositionState:
+    """Closed at the final price, and seen so on the day that follows: whoever looks at it or mirrors it knows what it brought."""
+    side = TransactionType.SELL if carried.quantity > 0 else TransactionType.BUY
+    return apply_fill(carried, side, abs(carried.quantity), final)
 
 
 def _cleared(position: PositionState) -> PositionState:

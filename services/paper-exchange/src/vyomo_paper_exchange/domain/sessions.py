@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 from vyomo_contracts.vocabulary import Exchange
 from vyomo_paper_exchange.domain.calendar import holidays_of
 from vyomo_paper_exchange.domain.tables import Row, is_in_force, rows_of
-from vyomo_paper_exchange.domain.times import day_end, day_start, ist, trading_day
+from vyomo_paper_exchange.domain.times import SETTLEMENT_TIME, day_end, day_start, ist, trading_day
 
 Segment = Literal["cash", "derivatives", "mcx"]
 
@@ -64,6 +64,10 @@ class AlwaysOpen:
         """The market moves all the time: (when the day's session opened, the instant whose price counts)."""
         return day_start(trading_day(at)), at
 
+    def settles_at(self, exchange: Exchange, expiry: date) -> datetime:  # noqa: ARG002
+        """When a contract stops trading and its final price is taken: never before its last trade, or that price would be known."""
+        return day_end(expiry)
+
 
 class MarketHours:
     """Sessions as the exchanges keep them."""
@@ -85,6 +89,10 @@ class MarketHours:
         if session.opens_at > at:
             session = _latest_session(segment_of(exchange), trading_day(at) - timedelta(days=1))
         return session.opens_at, min(at, session.closes_at)
+
+    def settles_at(self, exchange: Exchange, expiry: date) -> datetime:
+        """When a contract stops trading and its final price is taken."""
+        return ist(expiry, _mcx_close(expiry) if exchange is Exchange.MCX else SETTLEMENT_TIME)
 
 
 SessionClock = AlwaysOpen | MarketHours

@@ -8,7 +8,7 @@ IST: Final = timezone(timedelta(hours=5, minutes=30), "IST")
 """India has one offset and no daylight saving time, so no zone database is needed."""
 
 SETTLEMENT_TIME: Final = time(15, 30)
-"""When index contracts are settled on their expiry day: market.md §1.2."""
+"""When index contracts are settled on their expiry day where sessions are kept: market.md §1.2."""
 
 
 def trading_day(at: datetime) -> date:

@@ -46,16 +46,21 @@ class MarketView:
             self._phases[exchange] = self._sessions.phase(exchange, self.at)
         return self._phases[exchange]
 
+    def settles_at(self, listing: Listing) -> datetime | None:
+        """When the contract is settled and trades no more; None for what does not expire."""
+        instrument = listing.instrument
+        return instrument.expiry and self._sessions.settles_at(instrument.exchange, instrument.expiry)
+
     def snapshot(self, listing: Listing) -> Snapshot:
         snapshot = self._snapshots.get(listing.key)
         if snapshot is None:
-            opened_at, priced_at = self._priced_at(listing.instrument.exchange)
+            opened_at, priced_at = self._priced_at(listing)
             snapshot = self._market.snapshot(listing, priced_at, opened_at)
             self._snapshots[listing.key] = snapshot
         return snapshot
 
     def quote(self, listing: Listing) -> Quote:
-        opened_at, priced_at = self._priced_at(listing.instrument.exchange)
+        opened_at, priced_at = self._priced_at(listing)
         return self._market.quote(listing, priced_at, opened_at)
 
     def mark(self, exchange: Exchange, symbol: str) -> Mark | None:
@@ -67,10 +72,15 @@ class MarketView:
             mark = self._marks[listing.key] = self._valued(listing)
         return mark
 
-    def _priced_at(self, exchange: Exchange) -> tuple[datetime, datetime]:
+    def _priced_at(self, listing: Listing) -> tuple[datetime, datetime]:
+        exchange, expiry = listing.instrument.exchange, listing.instrument.expiry
         if exchange not in self._priced:
             self._priced[exchange] = self._sessions.priced_at(exchange, self.at)
-        return self._priced[exchange]
+        opened_at, priced_at = self._priced[exchange]
+        if expiry is not None and expiry <= self.day:
+            # The price of a settled contract stands still.
+            priced_at = min(priced_at, self._sessions.settles_at(exchange, expiry))
+        return opened_at, priced_at
 
     def _valued(self, listing: Listing) -> Mark:
         last_price = self.snapshot(listing).last_price

@@ -5,7 +5,6 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
-from heapq import heappop, heappush
 from typing import NamedTuple
 
 from vyomo_contracts.identifiers import instrument_key
@@ -154,7 +153,8 @@ class RestingOrders:
     def __init__(self) -> None:
         self._instruments: dict[str, _InstrumentOrders] = {}
         self._orders: dict[str, WorkingOrder] = {}
-        self._expiries: list[tuple[datetime, str]] = []
+        self._ending: dict[datetime, set[str]] = {}
+        """Order ids by the end of their day: a market has few of those."""
 
     def __len__(self) -> int:
         return len(self._orders)
@@ -177,6 +177,10 @@ class RestingOrders:
         order = self._orders.pop(order_id, None)
         if order is None:
             return
+        ending = self._ending[order.expires_at]
+        ending.remove(order_id)
+        if not ending:
+            del self._ending[order.expires_at]
         orders = self._instruments[order.key]
         _ladder(orders, order).remove(_slot(order)[1], order_id)
         orders.count -= 1
@@ -185,12 +189,8 @@ class RestingOrders:
 
     def expired(self, at: datetime, limit: int) -> list[WorkingOrder]:
         """Orders whose day ended, at most `limit`; they are returned again until they are removed."""
-        while self._expiries and self._expiries[0][1] not in self._orders:
-            heappop(self._expiries)
-        if not self._expiries or self._expiries[0][0] > at:
-            return []
-        ended = {order_id for expires_at, order_id in self._expiries if expires_at <= at}
-        return [self._orders[order_id] for order_id in sorted(ended & self._orders.keys())[:limit]]
+        ended = [order_id for ends_at, ids in self._ending.items() if ends_at <= at for order_id in ids]
+        return [self._orders[order_id] for order_id in sorted(ended)[:limit]]
 
     def crossed_stops(self, snapshot: Snapshot, key: str) -> list[WorkingOrder]:
         """Stops whose trigger the last price reached, nearest trigger first."""
@@ -230,7 +230,7 @@ class RestingOrders:
     def replace_all(self, orders: Iterable[WorkingOrder]) -> None:
         self._instruments.clear()
         self._orders.clear()
-        self._expiries.clear()
+        self._ending.clear()
         for order in orders:
             self.put(order)
 
@@ -245,7 +245,7 @@ class RestingOrders:
         orders = self._instruments[order.key]
         if order.order_id not in self._orders:
             orders.count += 1
-            heappush(self._expiries, (order.expires_at, order.order_id))
+            self._ending.setdefault(order.expires_at, set()).add(order.order_id)
         self._orders[order.order_id] = order
         _ladder(orders, order).put(_slot(order)[1], order)
 

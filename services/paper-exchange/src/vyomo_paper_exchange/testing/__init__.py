@@ -1,8 +1,10 @@
 """Helpers for tests of the exchange: a clock that stands still, orders, and one instant of the built-in market."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
+from functools import cache
 from typing import Any
 
 from vyomo_contracts.lifecycle import Applied, apply
@@ -50,7 +52,8 @@ class StandingClock:
         self.at += timedelta(**units)
 
 
-def listings_on(day: date) -> dict[str, Listing]:
+@cache
+def listings_on(day: date) -> Mapping[str, Listing]:
     """The built-in catalogue of a day by `EXCHANGE:SYMBOL`."""
     instruments = {listed.instrument.key: listed.instrument for listed in built_in_catalogue(day)}
     return {

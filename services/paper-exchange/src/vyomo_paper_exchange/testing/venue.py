@@ -24,6 +24,7 @@ from vyomo_paper_exchange.executor import PaperExecutor
 from vyomo_paper_exchange.rounds import Rounds
 from vyomo_paper_exchange.testing import NOON, StandingClock, before_a_move, listings_on
 from vyomo_service_kit.database import Database, open_database
+from vyomo_service_kit.testing.databases import execute
 
 PARTITIONS = 2
 _MARKET_BUY: dict[str, Any] = {"order_type": OrderType.MARKET, "price": Decimal(0), "quantity": 10}
@@ -82,17 +83,31 @@ class Venue:
         return await self.record.stored(order.order_id)
 
     async def until_traded(self, order: Order) -> Order:
-        """Let the market run until the order has traded."""
+        """Let the market run until the order, the only one that rests, has traded."""
+        await self.until_rest(0)
+        return await self.record.stored(order.order_id)
+
+    async def until_rest(self, count: int) -> None:
+        """Let the market run until only so many orders rest."""
         for _ in range(20_000):
             self.clock.move(milliseconds=250)
             await self.executor.match_resting()
-            if len(self.resting) == 0:
-                return await self.record.stored(order.order_id)
-        raise AssertionError("the market never came to the order")
+            if len(self.resting) == count:
+                return
+        raise AssertionError("the market never came to the orders")
 
     async def another(self) -> "Venue":
         """A second worker on the same record, as after a restart or beside this one."""
         return await _worker(self.record, self.database, self.ledger, self.clock)
+
+
+def make_unlimited(database_url: str, account_id: int) -> None:
+    """Only for an account that has not traded yet."""
+    execute(
+        database_url,
+        "UPDATE accounts.broker_accounts SET unlimited = true, initial_capital = NULL, balance = NULL, "
+        f"margin_available = NULL WHERE id = {account_id}",
+    )
 
 
 @asynccontextmanager
