@@ -1,103 +1,23 @@
 """The live-shaped path: a worker on a broker that speaks real HTTP, over the real record and bus."""
 
 import asyncio
-from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
 import pytest
-from pydantic import SecretStr
 
-from vyomo_broker_kit.http import OrderTransport
-from vyomo_broker_kit.lanes import Lanes
 from vyomo_broker_kit.remote import SendLimits
-from vyomo_broker_kit.testing import Behaviour, ScriptedBroker, ScriptedBrokerPort
-from vyomo_broker_kit.worker import WorkerSettings, remote_worker
+from vyomo_broker_kit.testing import Behaviour
+from vyomo_broker_kit.testing.floor import Floor
 from vyomo_contracts.lifecycle import OrderUpdate
 from vyomo_contracts.orders import Order, OrderModification
 from vyomo_contracts.reasons import ReasonCode
 from vyomo_contracts.vocabulary import Broker, OrderState, OrderType, PendingAction
-from vyomo_ledger.testing import RecordWorld, create_account, record_world
-from vyomo_ledger.writing import LedgerTransaction, PendingChange, Step
+from vyomo_ledger.testing import create_account
+from vyomo_ledger.writing import LedgerTransaction, Step
 from vyomo_service_kit.database import RecordUnavailableError
 from vyomo_service_kit.testing import eventually
-
-
-@dataclass
-class Floor:
-    """A trading floor for one test: record, worker and scripted broker."""
-
-    world: RecordWorld
-    broker: ScriptedBroker
-    account: int
-    url: str
-    nats_url: str
-    lanes: list[Lanes] = field(default_factory=list[Lanes])
-
-    async def place(self, **changes: Any) -> Order:
-        order = self.world.order(
-            self.account,
-            broker=Broker.ZERODHA,
-            order_id=self.world.identifiers.order_id("zerodha"),
-            **changes,
-        )
-        await self.world.ledger.accept([self.world.new(order)])
-        for lanes in self.lanes:
-            lanes.ring([self.account])
-        return order
-
-    async def until(self, order: Order, *states: OrderState, seconds: float = 10) -> Order:
-        async def reached() -> bool:
-            return (await self.world.stored(order.order_id)).state in states
-
-        await eventually(reached, timeout=seconds)
-        return await self.world.stored(order.order_id)
-
-    async def ask(
-        self, order: Order, action: PendingAction, changes: OrderModification | None = None
-    ) -> None:
-        async with self.world.ledger.transaction() as transaction:
-            current = (await transaction.lock([(self.account, order.order_id)]))[order.order_id]
-            change = PendingChange(
-                order=current, action=action, modification=changes, reason="changed my mind"
-            )
-            transaction.ask(change, self.world.clock.now())
-        self.lanes[0].ring([self.account])
-
-    @asynccontextmanager
-    async def working(
-        self, *, limits: SendLimits | None = None, port: int | None = None
-    ) -> AsyncGenerator[None]:
-        settings = WorkerSettings(
-            postgres_url=SecretStr(self.url), nats_url=SecretStr(self.nats_url), partitions=2
-        )
-        url = self.broker.url if port is None else f"http://127.0.0.1:{port}"
-        async with OrderTransport(url, total_seconds=(limits or SendLimits()).total_seconds) as transport:
-            scripted = ScriptedBrokerPort(transport, self.world.clock)
-            async with remote_worker(settings, Broker.ZERODHA, scripted, limits=limits) as lanes:
-                self.lanes.append(lanes)
-                yield
-                self.lanes.remove(lanes)
-
-
-@pytest.fixture
-async def floor(database_url: str, nats_url: str) -> AsyncGenerator[Floor]:
-    async with (
-        record_world(database_url, nats_url, role="vyomo", brokers=(Broker.ZERODHA,)) as world,
-        ScriptedBroker().serving() as broker,
-    ):
-        account = await create_account(world.database, user_id="asha", client_id="Z1", broker=Broker.ZERODHA)
-        yield Floor(world, broker, account, database_url, nats_url)
-
-
-async def events_of(floor: Floor, order: Order) -> list[str]:
-    rows = await floor.world.rows(
-        "SELECT type FROM ledger.order_events WHERE order_id = $1 ORDER BY version", order.order_id
-    )
-    return [row["type"] for row in rows]
 
 
 async def test_accepted_order_is_claimed_sent_once_acknowledged_and_filled(floor: Floor) -> None:
@@ -107,7 +27,7 @@ async def test_accepted_order_is_claimed_sent_once_acknowledged_and_filled(floor
 
     assert stored.broker_order_id == "B000000001"
     assert floor.broker.calls == [("POST", order.broker_tag)]
-    assert await events_of(floor, order) == [
+    assert await floor.events_of(order) == [
         "order.accepted",
         "order.submitting",
         "order.acknowledged",
@@ -142,7 +62,7 @@ async def test_lost_answer_is_settled_from_the_book_and_never_sent_again(floor: 
 
     assert floor.broker.calls == [("POST", order.broker_tag)]
     assert len(floor.broker.orders_with_tag(order.broker_tag)) == 1
-    assert "order.unconfirmed" in await events_of(floor, order)
+    assert "order.unconfirmed" in await floor.events_of(order)
 
 
 @pytest.mark.parametrize("placing", ["drop_before", "server_error", "html"])
@@ -166,7 +86,7 @@ async def test_broker_that_cannot_be_reached_leaves_the_order_new_until_it_retur
         order = await floor.place()
 
         async def came_back() -> bool:
-            return (await events_of(floor, order)).count("order.new") >= 1
+            return (await floor.events_of(order)).count("order.new") >= 1
 
         await eventually(came_back, timeout=10)
     async with floor.working():
@@ -240,7 +160,7 @@ async def test_modification_changes_the_order_and_keeps_its_fills(floor: Floor) 
         stored = await floor.world.stored(order.order_id)
 
     assert (stored.filled_quantity, stored.state) == (4, OrderState.PARTIALLY_FILLED)
-    assert "order.modified" in await events_of(floor, order)
+    assert "order.modified" in await floor.events_of(order)
 
 
 async def test_expired_order_is_not_sent(floor: Floor) -> None:
@@ -273,7 +193,7 @@ async def test_cancel_of_an_order_that_could_not_be_sent_ends_it_unsent(floor: F
         order = await floor.place()
 
         async def came_back() -> bool:
-            return "order.new" in await events_of(floor, order)
+            return "order.new" in await floor.events_of(order)
 
         await eventually(came_back, timeout=10)
         await floor.ask(order, PendingAction.CANCEL)
@@ -312,12 +232,12 @@ async def test_unreachable_broker_is_tried_three_times_not_for_ever(floor: Floor
         order = await floor.place()
 
         async def tried_three_times() -> bool:
-            return (await events_of(floor, order)).count("order.submitting") == 3
+            return (await floor.events_of(order)).count("order.submitting") == 3
 
         await eventually(tried_three_times, timeout=15)
         await asyncio.sleep(1.5)  # a fourth try would come within the next looks
 
-    assert (await events_of(floor, order)).count("order.submitting") == 3
+    assert (await floor.events_of(order)).count("order.submitting") == 3
 
 
 async def test_outcome_outlives_a_record_that_is_away(floor: Floor, monkeypatch: pytest.MonkeyPatch) -> None:

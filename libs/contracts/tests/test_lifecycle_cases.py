@@ -249,3 +249,47 @@ def test_refused_change_is_told_without_a_change_of_state() -> None:
 
     assert (result.order.pending_action, result.order.reason_code) == (None, ReasonCode.BROKER_REFUSED)
     assert result.order.version == order.version + 1
+
+
+@pytest.mark.parametrize(
+    ("asked_in", "meanwhile"),
+    [
+        (OrderState.SUBMITTING, told(OrderState.ACKNOWLEDGED, broker_order_id="B1")),
+        (OrderState.SUBMITTING, told(OrderState.UNCONFIRMED, reason_code=ReasonCode.OUTCOME_UNKNOWN)),
+        (OrderState.UNCONFIRMED, told(OrderState.OPEN, 0, broker_order_id="B1")),
+        (OrderState.OPEN, told(OrderState.PARTIALLY_FILLED, 4, "250")),
+    ],
+)
+def test_reason_of_a_cancellation_outlives_what_happens_until_it_is_answered(
+    asked_in: OrderState, meanwhile: OrderUpdate
+) -> None:
+    order = sample_order(
+        asked_in,
+        pending_action=PendingAction.CANCEL,
+        reason_code=ReasonCode.USER_CANCELLED,
+        reason="changed my mind",
+    )
+
+    moved = applied(order, meanwhile).order
+    cancelled = applied(moved, told(OrderState.CANCELLED, moved.filled_quantity or None)).order
+
+    for each in (moved, cancelled):
+        assert (each.reason_code, each.reason) == (ReasonCode.USER_CANCELLED, "changed my mind")
+
+
+def test_reason_of_a_cancellation_that_lost_the_race_is_forgotten() -> None:
+    order = sample_order(
+        OrderState.OPEN, pending_action=PendingAction.CANCEL, reason_code=ReasonCode.USER_CANCELLED
+    )
+
+    assert applied(order, told(OrderState.FILLED, 10, "250")).order.reason_code is None
+
+
+def test_cancellation_nobody_asked_for_does_not_wear_an_older_reason() -> None:
+    refused_change = sample_order(
+        OrderState.OPEN, reason_code=ReasonCode.BROKER_REFUSED, reason="OrderNotOpen: modify refused"
+    )
+
+    cancelled = applied(refused_change, told(OrderState.CANCELLED)).order
+
+    assert (cancelled.reason_code, cancelled.reason) == (None, None)

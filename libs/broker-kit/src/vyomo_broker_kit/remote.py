@@ -5,37 +5,45 @@ that stops between claim and call costs a wait for the broker's book, never a se
 """
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable, Coroutine, Iterable, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Iterable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Final, assert_never
+from typing import Final
 
 import structlog
 
-from vyomo_broker_kit.outcomes import Accepted, NotSent, Outcome, Refused, Unknown
+from vyomo_broker_kit.outcomes import NotSent, Outcome, Refused, Unknown
 from vyomo_broker_kit.port import BrokerPort
 from vyomo_broker_kit.repeats import Repeats
+from vyomo_broker_kit.updates import update_of_change, update_of_placing, update_unsent
 from vyomo_contracts.lifecycle import OrderUpdate
 from vyomo_contracts.orders import Order
-from vyomo_contracts.reasons import ReasonCode
 from vyomo_contracts.vocabulary import OrderState, PendingAction
-from vyomo_ledger.writing import Ledger, LedgerTransaction, PendingChange, Step
+from vyomo_ledger.writing import Ledger, LedgerTransaction, LostRaceError, PendingChange, Step
 from vyomo_service_kit.batching import Batcher
 from vyomo_service_kit.clock import Clock
+from vyomo_service_kit.database import BUSY
 from vyomo_service_kit.errors import UnavailableError
 
 log = structlog.get_logger()
 
 CLAIMED_PER_ACCOUNT: Final = 16
+MOST_REDUCING: Final = 64
 RECORD_RETRY_SECONDS: Final = 0.2
 RECORD_RETRY_LIMIT_SECONDS: Final = 2.0
+
+_PASSING: Final = (UnavailableError, LostRaceError, *BUSY)
+"""Somebody holds the order's row for long, or the record is away: it will be free or back."""
+_SUSPENDED: Final = NotSent("the process was suspended between claim and call")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SendLimits:
     in_flight_per_account: int = 2
     """Entries of one account on the wire at once. Cancels and modifications have their own way past them."""
+    reducing_per_account: int = 2
+    """As many more for orders that bring a position nearer to zero: hung entries must not stand before a way out."""
     total_seconds: float = 7.0
     """Longest a call may take, all in all; the send deadline is this plus a second for the commit."""
     stale_claim_seconds: float = 0.5
@@ -49,8 +57,19 @@ class _Answer:
     order: Order
     change: PendingChange | None
     outcome: Outcome
+    deadline: datetime
     may_repeat: bool = False
     """For a change that was not sent: put it back to be tried again."""
+
+    @property
+    def claim(self) -> tuple[int, str, datetime]:
+        """Each claim has a send deadline of its own."""
+        return self.order.account_id, self.order.order_id, self.deadline
+
+    @property
+    def is_of_one_claim(self) -> bool:
+        """Says something of the claim it answers, not of the order for good."""
+        return self.change is not None or isinstance(self.outcome, NotSent)
 
 
 class RemoteExecutor:
@@ -89,29 +108,33 @@ class RemoteExecutor:
                 await asyncio.wait(self._calls, timeout=self._limits.total_seconds + 2)
 
     async def run(self, account_ids: Sequence[int]) -> None:
-        claimed_at = self._clock.elapsed()
-        orders, changes = await self._claim(account_ids)
-        for order in orders:
-            self._start(self._place(order, claimed_at))
-        for change in changes:
-            self._start(self._carry_out(change, claimed_at))
-
-    async def _claim(self, account_ids: Sequence[int]) -> tuple[list[Order], list[PendingChange]]:
-        """One commit: as many of the oldest new orders as the lanes have room for, and every change that can be made now."""
-        now = self._clock.now()
+        claimed_at, now = self._clock.elapsed(), self._clock.now()
         deadline = now + timedelta(seconds=self._limits.total_seconds + 1)
+        orders, changes = await self._claim(account_ids, now, deadline)
+        for order in orders:
+            self._start(self._place(order, claimed_at, deadline))
+        for change in changes:
+            self._start(self._carry_out(change, claimed_at, deadline))
+
+    async def _claim(
+        self, account_ids: Sequence[int], now: datetime, deadline: datetime
+    ) -> tuple[list[Order], list[PendingChange]]:
+        """One commit: as many of the oldest new orders as the lanes have room for, and every change that can be made now."""
+        given_up = self._repeats.given_up()
         async with self._ledger.transaction() as transaction:
             # More than there is room for: some may wait for another try, and changes asked for wait in the same lane.
-            share = CLAIMED_PER_ACCOUNT
-            waiting = await transaction.claim(account_ids, per_account=share)
+            waiting = await transaction.claim(
+                account_ids, per_account=CLAIMED_PER_ACCOUNT, only_sendable=True, except_for=given_up
+            )
             in_flight = await transaction.sends_in_flight(account_ids, now)
-            taken: list[Order] = []
-            for order in waiting.orders:
-                used = in_flight.get(order.account_id, 0)
-                if used >= self._limits.in_flight_per_account or not self._repeats.may_try(order.order_id):
-                    continue
-                in_flight[order.account_id] = used + 1
-                taken.append(order)
+            room = self._limits.in_flight_per_account
+            taken = self._take(waiting.orders, in_flight, room)
+            if len(taken) < len(waiting.orders):
+                ids = {order.order_id for order in taken}
+                held = {order.account_id for order in waiting.orders if order.order_id not in ids}
+                reducing = await transaction.claim_reducing(held, limit=MOST_REDUCING, except_for=given_up)
+                others = [order for order in reducing if order.order_id not in ids]
+                taken += self._take(others, in_flight, room + self._limits.reducing_per_account)
             update = OrderUpdate(state=OrderState.SUBMITTING, at=now)
             transaction.step([Step(order=order, update=update, send_deadline=deadline) for order in taken])
             claimed = [transaction.current(order) for order in taken]
@@ -122,56 +145,74 @@ class RemoteExecutor:
             ]
         return claimed, changes
 
-    def _can_be_sent(self, transaction: LedgerTransaction, change: PendingChange, now: datetime) -> bool:
-        """A change of an order that never left is settled here; one of an order whose broker id is not known yet waits for it."""
-        order = change.order
-        if order.state is OrderState.NEW:
-            transaction.step([Step(order=order, update=update_unsent(change, now))])
-            return False
-        return order.broker_order_id is not None and self._repeats.may_try(_key_of(change))
+    def _take(self, orders: Sequence[Order], in_flight: dict[int, int], room: int) -> list[Order]:
+        """In the order of acceptance: the first of an account that has to wait holds its younger ones back."""
+        taken: list[Order] = []
+        held: set[int] = set()
+        for order in orders:
+            account_id = order.account_id
+            if account_id in held:
+                continue
+            if in_flight.get(account_id, 0) >= room or not self._repeats.may_try(order.order_id):
+                held.add(account_id)
+                continue
+            in_flight[account_id] = in_flight.get(account_id, 0) + 1
+            taken.append(order)
+        return taken
 
-    async def _place(self, order: Order, claimed_at: float) -> None:
+    def _can_be_sent(self, transaction: LedgerTransaction, change: PendingChange, now: datetime) -> bool:
+        """A change of an order that never left is settled here."""
+        if change.order.state is OrderState.NEW:
+            transaction.step([Step(order=change.order, update=update_unsent(change, now))])
+            return False
+        return self._repeats.may_try(_key_of(change))
+
+    async def _place(self, order: Order, claimed_at: float, deadline: datetime) -> None:
         outcome: Outcome
         if self._is_stale(claimed_at):
-            outcome = NotSent("the process was suspended between claim and call")
+            outcome = _SUSPENDED
+        elif self._clock.now() >= order.expires_at:
+            outcome = NotSent("the order expired between claim and call")
         else:
-            outcome = await self._port.place(order)
+            outcome = await _outcome_of(self._port.place(order))
         if isinstance(outcome, NotSent):
             self._repeats.failed(order.order_id)
-        await self._settle(_Answer(order, None, outcome))
+        await self._settle(_Answer(order, None, outcome, deadline))
         if isinstance(outcome, NotSent):
             return  # nobody rings: the next look into the record is soon enough for a broker that cannot be reached
         self._ring([order.account_id])
         if not isinstance(outcome, Refused):
             self._look(order.account_id)
 
-    async def _carry_out(self, change: PendingChange, claimed_at: float) -> None:
+    async def _carry_out(self, change: PendingChange, claimed_at: float, deadline: datetime) -> None:
         outcome: Outcome
         if self._is_stale(claimed_at):
-            outcome = NotSent("the process was suspended between claim and call")
+            outcome = _SUSPENDED
         elif change.action is PendingAction.CANCEL:
-            outcome = await self._port.cancel(change.order)
+            outcome = await _outcome_of(self._port.cancel(change.order))
         else:
             assert change.modification is not None
-            outcome = await self._port.modify(change.order, change.modification)
+            outcome = await _outcome_of(self._port.modify(change.order, change.modification))
         may_repeat = isinstance(outcome, NotSent) and self._repeats.failed(_key_of(change))
-        await self._settle(_Answer(change.order, change, outcome, may_repeat))
+        await self._settle(_Answer(change.order, change, outcome, deadline, may_repeat))
         self._look(change.order.account_id)
 
     async def _settle(self, answer: _Answer) -> None:
-        """Record an outcome, however long the record is away: it is the only copy of what the broker said."""
+        """Record an outcome, however long the record or the order's row is away: it is the only copy of what the broker said."""
         pause = RECORD_RETRY_SECONDS
         while True:
+            error: Exception | None
             try:
                 error = await self._answers.submit(answer)
             except UnavailableError as unavailable:
-                log.warning("remote.record_unavailable", order_id=answer.order.order_id, why=str(unavailable))
-                await asyncio.sleep(pause)
-                pause = min(pause * 2, RECORD_RETRY_LIMIT_SECONDS)
-                continue
-            if error is not None:
+                error = unavailable
+            if error is None:
+                return
+            if not isinstance(error, _PASSING):
                 raise error
-            return
+            log.warning("remote.record_unavailable", order_id=answer.order.order_id, why=repr(error))
+            await asyncio.sleep(pause)
+            pause = min(pause * 2, RECORD_RETRY_LIMIT_SECONDS)
 
     async def _record(self, answers: Sequence[_Answer]) -> Sequence[Exception | None]:
         """One commit for every outcome that arrived while the last one was being recorded; a bad one fails alone."""
@@ -191,15 +232,25 @@ class RemoteExecutor:
             orders = await transaction.lock(
                 (answer.order.account_id, answer.order.order_id) for answer in answers
             )
+            standing = await transaction.standing_claims(
+                [answer.claim for answer in answers if answer.is_of_one_claim]
+            )
             for answer in answers:
                 order = transaction.current(orders[answer.order.order_id])
-                if answer.may_repeat:
-                    transaction.put_back(order, now)
-                    continue
                 if answer.change is None:
+                    # Recorded twice (a commit whose answer was lost), "not sent" could meet the next claim, whose call is on the
+                    # wire: putting that one back would send the order again.
+                    if answer.is_of_one_claim and order.order_id not in standing:
+                        continue
                     update = update_of_placing(answer.outcome, now)
                 else:
-                    update = update_of_change(answer.change, answer.outcome, order, now)
+                    is_pending = order.pending_action is answer.change.action
+                    settles = is_pending and standing.get(order.order_id) == "SUBMITTING"
+                    if answer.may_repeat:
+                        if settles:
+                            transaction.put_back(order, now)
+                        continue
+                    update = update_of_change(answer.change, answer.outcome, order, now, settles=settles)
                 if update is not None:
                     transaction.step([Step(order=order, update=update)])
 
@@ -217,71 +268,14 @@ class RemoteExecutor:
             log.error("remote.call_failed", exc_info=error)
 
 
+async def _outcome_of(call: Awaitable[Outcome]) -> Outcome:
+    """A port never raises. If one does after all, nobody knows how far it came."""
+    try:
+        return await call
+    except Exception as error:
+        log.exception("remote.port_failed")
+        return Unknown(type(error).__name__)
+
+
 def _key_of(change: PendingChange) -> str:
     return f"{change.order.order_id}:{change.action}"
-
-
-def update_unsent(change: PendingChange, at: datetime) -> OrderUpdate:
-    """What a change makes of an order that is still only ours."""
-    if change.action is PendingAction.CANCEL:
-        return OrderUpdate(state=OrderState.CANCELLED, at=at, clears_pending_action=True)
-    assert change.modification is not None
-    modified = change.modification.model_dump(exclude_none=True)
-    return OrderUpdate(state=OrderState.NEW, at=at, modified=modified, clears_pending_action=True)
-
-
-def update_of_placing(outcome: Outcome, at: datetime) -> OrderUpdate:
-    """What a place call's outcome says of the order."""
-    match outcome:
-        case Accepted(broker_order_id=broker_order_id):
-            return OrderUpdate(state=OrderState.ACKNOWLEDGED, at=at, broker_order_id=broker_order_id)
-        case Refused(code=code, text=text):
-            reason = f"{code}: {text}"
-            return OrderUpdate(
-                state=OrderState.REJECTED, at=at, reason_code=ReasonCode.BROKER_REFUSED, reason=reason
-            )
-        case NotSent():
-            # Proved unsent, so it may be tried again until it expires: the next look into the record finds it.
-            return OrderUpdate(state=OrderState.NEW, at=at)
-        case Unknown(cause=cause):
-            return OrderUpdate(
-                state=OrderState.UNCONFIRMED, at=at, reason_code=ReasonCode.OUTCOME_UNKNOWN, reason=cause
-            )
-        case _:
-            assert_never(outcome)
-
-
-def update_of_change(
-    change: PendingChange, outcome: Outcome, order: Order, at: datetime
-) -> OrderUpdate | None:
-    """What a modify or cancel call's outcome says of the order; None where only the broker's book can tell.
-
-    A cancel that was accepted is not yet a cancelled order, and one that was refused may mean that the order is already filled:
-    the book answers both. A refused or unsent modification is over. A modification that was overtaken by a cancellation leaves
-    that one standing.
-    """
-    settles = order.pending_action is change.action
-    match outcome:
-        case Accepted() if change.action is PendingAction.MODIFY and change.modification is not None:
-            changed = change.modification.model_dump(exclude_none=True)
-            return OrderUpdate(state=order.state, at=at, modified=changed, clears_pending_action=settles)
-        case Refused(code=code, text=text):
-            return OrderUpdate(
-                state=order.state,
-                at=at,
-                reason_code=ReasonCode.BROKER_REFUSED,
-                reason=f"{code}: {text}",
-                clears_pending_action=settles,
-            )
-        case NotSent(cause=cause):
-            return OrderUpdate(
-                state=order.state,
-                at=at,
-                reason_code=ReasonCode.BROKER_REFUSED,
-                reason=f"not sent: {cause}",
-                clears_pending_action=settles,
-            )
-        case Accepted() | Unknown():
-            return None
-        case _:
-            assert_never(outcome)

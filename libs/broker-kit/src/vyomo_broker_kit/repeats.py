@@ -31,6 +31,10 @@ class Repeats:
             return True
         return known.count <= len(PAUSES_SECONDS) and self._clock.elapsed() >= known.again_at
 
+    def given_up(self) -> list[str]:
+        """What failed for good: it waits for its end and must not stand before others."""
+        return [key for key, known in self._failures.items() if known.count > len(PAUSES_SECONDS)]
+
     def failed(self, key: str) -> bool:
         """Note a failure; True if there may be another try."""
         now = self._clock.elapsed()

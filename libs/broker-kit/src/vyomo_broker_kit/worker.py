@@ -12,7 +12,7 @@ from vyomo_broker_kit.doorbell import register_doorbell
 from vyomo_broker_kit.lanes import LaneExecutor, Lanes
 from vyomo_broker_kit.port import BrokerPort
 from vyomo_broker_kit.remote import RemoteExecutor, SendLimits
-from vyomo_contracts.topology import worker_consumer
+from vyomo_contracts.topology import partition_of, worker_consumer
 from vyomo_contracts.vocabulary import Broker
 from vyomo_ledger.writing import EventPublisher, Ledger
 from vyomo_service_kit.bus import Bus, wait_for_consumer
@@ -36,6 +36,9 @@ class WorkerSettings(ServiceSettings):
     @property
     def owned(self) -> frozenset[int]:
         return frozenset(range(self.partitions)) if self.owned_partitions is None else self.owned_partitions
+
+    def serves(self, account_id: int) -> bool:
+        return partition_of(account_id, self.partitions) in self.owned
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +104,7 @@ async def remote_worker(
 
     @asynccontextmanager
     async def executor(parts: WorkerParts) -> AsyncGenerator[LaneExecutor]:
-        book = BookSync(parts.ledger, port, parts.clock, broker=broker)
+        book = BookSync(parts.ledger, port, parts.clock, broker=broker, serves=settings.serves)
         remote = RemoteExecutor(
             parts.ledger,
             port,

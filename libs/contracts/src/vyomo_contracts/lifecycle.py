@@ -14,7 +14,7 @@ from typing import Final
 from vyomo_contracts.money import ZERO, to_price
 from vyomo_contracts.orders import Order
 from vyomo_contracts.reasons import ReasonCode
-from vyomo_contracts.vocabulary import OrderState
+from vyomo_contracts.vocabulary import OrderState, PendingAction
 
 _S = OrderState
 _VENUE_STATES: Final = frozenset(
@@ -229,9 +229,6 @@ def _next(order: Order, update: OrderUpdate, state: OrderState, filled: int) -> 
         changes["average_price"] = to_price(update.average_price)
     if update.broker_order_id is not None:
         changes["broker_order_id"] = update.broker_order_id
-    if state is not order.state and order.state in {_S.UNCONFIRMED, _S.REJECTED}:
-        # What was unknown or not found is found: the reason no longer holds.
-        changes |= {"reason_code": None, "reason": None}
     changes |= _reason(order, update, state)
     if update.clears_pending_action or state.is_terminal:
         changes["pending_action"] = None
@@ -239,10 +236,17 @@ def _next(order: Order, update: OrderUpdate, state: OrderState, filled: int) -> 
 
 
 def _reason(order: Order, update: OrderUpdate, state: OrderState) -> dict[str, object]:
-    """A reason explains the present state: it is replaced with it, and a cancellation keeps the one it was asked for with."""
+    """A reason explains the present state and goes with it.
+
+    The one a cancellation was asked for with stands until that is answered, whatever the order does meanwhile, and stays when it
+    is the answer.
+    """
+    is_over = update.clears_pending_action or state.is_terminal
+    if order.pending_action is PendingAction.CANCEL and not is_over:
+        return {}
     if update.reason_code is not None:
         return {"reason_code": update.reason_code, "reason": update.reason}
-    is_over = state is not order.state or update.clears_pending_action
-    if is_over and state is not OrderState.CANCELLED:
-        return {"reason_code": None, "reason": None}
-    return {}
+    is_asked_for = state is OrderState.CANCELLED and order.reason_code is ReasonCode.USER_CANCELLED
+    if is_asked_for or (state is order.state and not update.clears_pending_action):
+        return {}
+    return {"reason_code": None, "reason": None}

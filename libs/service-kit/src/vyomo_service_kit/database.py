@@ -34,6 +34,10 @@ UNAVAILABLE = (
 """What asyncpg raises while the server is down, starting, stopping, full, too slow, or no longer the primary."""
 
 
+BUSY = (postgres.LockNotAvailableError, postgres.DeadlockDetectedError)
+"""Somebody held a row for too long, or each other up: the statement did nothing and may be repeated."""
+
+
 class RecordUnavailableError(UnavailableError):
     """PostgreSQL cannot be reached or refuses to write; nothing was half-done, the caller may repeat."""
 

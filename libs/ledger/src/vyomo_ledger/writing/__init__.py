@@ -9,16 +9,11 @@ from vyomo_ledger.writing.accept import (
     NewOrder,
     Replayed,
 )
+from vyomo_ledger.writing.claiming import Claimed, PendingChange
 from vyomo_ledger.writing.ledger import Ledger
 from vyomo_ledger.writing.publishing import EventPublisher
 from vyomo_ledger.writing.statements import FEW_ACCOUNTS, FIRST_FREE_PARAMETER
-from vyomo_ledger.writing.transaction import (
-    Claimed,
-    LedgerTransaction,
-    LostRaceError,
-    PendingChange,
-    Step,
-)
+from vyomo_ledger.writing.transaction import LedgerTransaction, LostRaceError, Step
 
 __all__ = [
     "FEW_ACCOUNTS",

@@ -6,22 +6,23 @@ in a circle. The version check in the statement is the belt to these braces.
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Final
+from typing import Final
 
 import structlog
 
 from vyomo_contracts.lifecycle import Applied, OrderUpdate, Result, apply
 from vyomo_contracts.lifecycle import Illegal as IllegalUpdate
-from vyomo_contracts.messages import Tolerant
-from vyomo_contracts.orders import Fill, Order, OrderModification
+from vyomo_contracts.orders import Fill, Order
 from vyomo_contracts.portfolio import Funds, Holding, Position
 from vyomo_contracts.reasons import ReasonCode
 from vyomo_contracts.vocabulary import PendingAction
 from vyomo_ledger.orders import ORDER_COLUMNS, order_of
+from vyomo_ledger.writing import claiming
 from vyomo_ledger.writing.batch import Batch
 from vyomo_ledger.writing.changes import Change
+from vyomo_ledger.writing.claiming import Claimed, PendingChange
 from vyomo_ledger.writing.publishing import Publication
 from vyomo_ledger.writing.statements import WRITE_ORDERS, write_orders_and_portfolio
 from vyomo_service_kit.database import Connection
@@ -36,35 +37,6 @@ class LostRaceError(Exception):
         super().__init__(f"{written} of {expected} order changes met the version they were based on")
 
 
-@dataclass(frozen=True, slots=True)
-class PendingChange:
-    """A cancellation or modification that waits to be carried out."""
-
-    order: Order
-    action: PendingAction
-    modification: OrderModification | None = None
-    reason: str | None = None
-
-    def parameters(self) -> dict[str, Any]:
-        """As kept in `pending_parameters`."""
-        return PendingParameters(changes=self.modification, reason=self.reason).model_dump(
-            mode="json", exclude_none=True
-        )
-
-
-class PendingParameters(Tolerant):
-    changes: OrderModification | None = None
-    reason: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Claimed:
-    """What waits in the claimed lanes: new orders, oldest first per account, and changes asked for."""
-
-    orders: list[Order] = field(default_factory=list[Order])
-    actions: list[PendingChange] = field(default_factory=list[PendingChange])
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Step:
     """One order and what was learnt of it; `fills` are the trades that came with it."""
@@ -75,36 +47,11 @@ class Step:
     send_deadline: datetime | None = None
 
 
-# The orders are read by the statement that waits for the lanes, so with what was visible before the wait; orders that the lanes'
-# last holder took meanwhile are looked at again when their rows are locked, and drop out. Acceptance is numbered under a lock of
-# its own, so whatever is visible of an account is complete up to there: nothing is overtaken. The limit is each account's own, so a
-# full lane starves nobody. What has expired unsent is the sweeper's: after an outage it must not leave in a burst.
-_CLAIM: Final = f"""
-WITH claimed AS MATERIALIZED (
-    SELECT account_id FROM ledger.lanes
-    WHERE lane = 'CLAIM' AND account_id = ANY($1::bigint[]) ORDER BY account_id FOR UPDATE
-)
-SELECT waiting.* FROM claimed CROSS JOIN LATERAL (
-    SELECT {ORDER_COLUMNS}, pending_parameters FROM ledger.broker_orders
-    WHERE broker_orders.account_id = claimed.account_id AND (state = 'NEW' OR pending_stage = 'PREPARED')
-      AND (state <> 'NEW' OR expires_at > now())
-    ORDER BY id
-    LIMIT $2
-    FOR UPDATE
-) AS waiting
-"""
-
 _LOCK_ORDERS: Final = f"""
 SELECT {ORDER_COLUMNS} FROM ledger.broker_orders
 WHERE (account_id, order_id) IN (SELECT * FROM unnest($1::bigint[], $2::text[]))
 ORDER BY account_id, id
 FOR UPDATE
-"""
-
-_IN_FLIGHT: Final = """
-SELECT account_id, count(*) AS sends FROM ledger.broker_orders
-WHERE account_id = ANY($1::bigint[]) AND state = 'SUBMITTING' AND send_deadline > $2
-GROUP BY account_id
 """
 
 
@@ -121,20 +68,32 @@ class LedgerTransaction:
         self._along = ""
         self._along_parameters: tuple[str, ...] = ()
 
-    async def claim(self, account_ids: Iterable[int], *, per_account: int) -> Claimed:
+    async def claim(
+        self,
+        account_ids: Iterable[int],
+        *,
+        per_account: int,
+        only_sendable: bool = False,
+        except_for: Sequence[str] = (),
+    ) -> Claimed:
         """Lock the accounts' claim lanes and the first `per_account` orders that wait in each, oldest first.
 
-        Until the commit nobody else executes for these accounts.
+        Until the commit nobody else executes for these accounts. With `only_sendable`, changes of orders whose broker id is not
+        known yet are left out, as are the orders of `except_for`: they must not use up the share of those that can go.
         """
-        rows = await self.connection.fetch(_CLAIM, sorted(set(account_ids)), per_account)
-        claimed = Claimed()
-        for row in rows:
-            order = order_of(row)
-            if order.pending_action is None:
-                claimed.orders.append(order)
-            else:
-                claimed.actions.append(_pending_change(order, row["pending_parameters"]))
-        return claimed
+        return await claiming.claim(
+            self.connection,
+            account_ids,
+            per_account=per_account,
+            only_sendable=only_sendable,
+            except_for=except_for,
+        )
+
+    async def claim_reducing(
+        self, account_ids: Iterable[int], *, limit: int, except_for: Sequence[str] = ()
+    ) -> list[Order]:
+        """Waiting orders, oldest first, of which each alone brings its position nearer to zero. The lanes are claimed already."""
+        return await claiming.claim_reducing(self.connection, account_ids, limit=limit, except_for=except_for)
 
     async def lock(self, keys: Iterable[tuple[int, str]]) -> dict[str, Order]:
         """The orders (account id, order id) as they now are, locked until the commit; unknown ones are absent."""
@@ -146,8 +105,14 @@ class LedgerTransaction:
 
     async def sends_in_flight(self, account_ids: Iterable[int], now: datetime) -> dict[int, int]:
         """Calls per account that may be on the wire: SUBMITTING with the deadline still ahead."""
-        rows = await self.connection.fetch(_IN_FLIGHT, sorted(set(account_ids)), now)
-        return {row["account_id"]: row["sends"] for row in rows}
+        return await claiming.sends_in_flight(self.connection, account_ids, now)
+
+    async def standing_claims(self, claims: Sequence[tuple[int, str, datetime]]) -> dict[str, str | None]:
+        """Which of these claims (account id, order id, send deadline) of locked orders are the last ones made of them.
+
+        By order id, with the stage of the change that is pending: PREPARED is one that was asked for since.
+        """
+        return await claiming.standing_claims(self.connection, claims)
 
     def step(self, steps: Sequence[Step]) -> list[Result]:
         """Apply what was learnt to locked orders. Only Applied results are written; Illegal ones are logged for a person."""
@@ -247,14 +212,3 @@ class LedgerTransaction:
         """Two changes of one order in one transaction are one: the first `before`, the last `after`, version one up."""
         earlier = self._changes.get(change.after.order_id)
         self._changes[change.after.order_id] = change if earlier is None else earlier.followed_by(change)
-
-
-def _pending_change(order: Order, parameters: str | None) -> PendingChange:
-    assert order.pending_action is not None
-    stored = PendingParameters.model_validate_json(parameters or "{}")
-    return PendingChange(
-        order=order,
-        action=order.pending_action,
-        modification=stored.changes,
-        reason=stored.reason,
-    )

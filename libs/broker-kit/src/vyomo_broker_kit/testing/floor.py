@@ -1,0 +1,99 @@
+"""A trading floor for tests: a worker on the scripted broker, over the real record and bus."""
+
+from collections.abc import AsyncGenerator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+from pydantic import SecretStr
+
+from vyomo_broker_kit.http import OrderTransport
+from vyomo_broker_kit.lanes import Lanes
+from vyomo_broker_kit.port import BrokerPort
+from vyomo_broker_kit.remote import SendLimits
+from vyomo_broker_kit.testing.scripted_broker import ScriptedBroker
+from vyomo_broker_kit.testing.scripted_port import ScriptedBrokerPort
+from vyomo_broker_kit.worker import WorkerSettings, remote_worker
+from vyomo_contracts.orders import Order, OrderModification
+from vyomo_contracts.vocabulary import Broker, OrderState, PendingAction
+from vyomo_ledger.testing import RecordWorld, create_account, record_world
+from vyomo_ledger.writing import PendingChange
+from vyomo_service_kit.testing import eventually
+
+
+@dataclass
+class Floor:
+    """A trading floor for one test: record, worker and scripted broker."""
+
+    world: RecordWorld
+    broker: ScriptedBroker
+    account: int
+    url: str
+    nats_url: str
+    lanes: list[Lanes] = field(default_factory=list[Lanes])
+
+    async def place(self, **changes: Any) -> Order:
+        order = self.world.order(
+            self.account,
+            broker=Broker.ZERODHA,
+            order_id=self.world.identifiers.order_id("zerodha"),
+            **changes,
+        )
+        await self.world.ledger.accept([self.world.new(order)])
+        for lanes in self.lanes:
+            lanes.ring([self.account])
+        return order
+
+    async def until(self, order: Order, *states: OrderState, seconds: float = 10) -> Order:
+        async def reached() -> bool:
+            return (await self.world.stored(order.order_id)).state in states
+
+        await eventually(reached, timeout=seconds)
+        return await self.world.stored(order.order_id)
+
+    async def ask(
+        self, order: Order, action: PendingAction, changes: OrderModification | None = None
+    ) -> None:
+        async with self.world.ledger.transaction() as transaction:
+            current = (await transaction.lock([(self.account, order.order_id)]))[order.order_id]
+            change = PendingChange(
+                order=current, action=action, modification=changes, reason="changed my mind"
+            )
+            transaction.ask(change, self.world.clock.now())
+        self.lanes[0].ring([self.account])
+
+    async def events_of(self, order: Order) -> list[str]:
+        rows = await self.world.rows(
+            "SELECT type FROM ledger.order_events WHERE order_id = $1 ORDER BY version", order.order_id
+        )
+        return [row["type"] for row in rows]
+
+    @asynccontextmanager
+    async def working(
+        self,
+        *,
+        limits: SendLimits | None = None,
+        port: int | None = None,
+        through: Callable[[BrokerPort], BrokerPort] = lambda port: port,
+    ) -> AsyncGenerator[None]:
+        """A worker of this floor; `through` puts something of the test's before the broker."""
+        settings = WorkerSettings(
+            postgres_url=SecretStr(self.url), nats_url=SecretStr(self.nats_url), partitions=2
+        )
+        url = self.broker.url if port is None else f"http://127.0.0.1:{port}"
+        async with OrderTransport(url, total_seconds=(limits or SendLimits()).total_seconds) as transport:
+            scripted = through(ScriptedBrokerPort(transport, self.world.clock))
+            async with remote_worker(settings, Broker.ZERODHA, scripted, limits=limits) as lanes:
+                self.lanes.append(lanes)
+                yield
+                self.lanes.remove(lanes)
+
+
+@asynccontextmanager
+async def trading_floor(postgres_url: str, nats_url: str) -> AsyncGenerator[Floor]:
+    async with (
+        record_world(postgres_url, nats_url, role="vyomo", brokers=(Broker.ZERODHA,)) as world,
+        ScriptedBroker().serving() as broker,
+    ):
+        account = await create_account(world.database, user_id="asha", client_id="Z1", broker=Broker.ZERODHA)
+        yield Floor(world, broker, account, postgres_url, nats_url)
