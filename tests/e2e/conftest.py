@@ -15,7 +15,15 @@ import pytest
 
 PROJECT = Path(__file__).resolve().parents[2]
 START_SECONDS = 180
+FOLDER = Path(__file__).resolve().parent
 _numbers = itertools.count(1)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """One system, so one worker, when tests run side by side."""
+    for item in items:
+        if item.path.is_relative_to(FOLDER):
+            item.add_marker(pytest.mark.xdist_group("e2e"))
 
 
 @dataclass(frozen=True)

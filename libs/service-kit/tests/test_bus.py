@@ -53,7 +53,7 @@ async def test_flush_returns_when_the_server_has_read_the_subscriptions() -> Non
         await bus.connect()
         await bus.client.subscribe(SUBJECT, cb=ignore)
 
-        await bus.flush()
+        await bus.until_subscribed()
 
         assert b"SUB" in read[: answered_after[-1]]
         await bus.client.close()
@@ -157,17 +157,3 @@ async def test_action_that_fails_on_reconnecting_does_not_keep_the_next_from_run
 async def test_message_for_no_stream_is_not_stored(caller: Bus) -> None:
     with pytest.raises(BusUnavailableError):
         await caller.store("test.nowhere", b"{}", message_id="1")
-
-
-async def test_subscriptions_are_known_to_the_server_when_it_says_so(nats_url: str, caller: Bus) -> None:
-    async with Bus(nats_url, name="test").open() as serving:
-        for number in range(200):
-            subject = f"test.subscribed.{number}"
-
-            async def answer(message: Msg) -> None:
-                await message.respond(b"here")
-
-            await serving.client.subscribe(subject, cb=answer)
-            await serving.until_subscribed()
-
-            assert (await caller.client.request(subject, timeout=2)).data == b"here"
