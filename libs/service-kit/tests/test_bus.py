@@ -3,7 +3,6 @@ import time
 from collections.abc import Callable
 
 import pytest
-from nats.aio.msg import Msg
 
 from vyomo_contracts.commands import RingDoorbell
 from vyomo_contracts.messages import Failure, Problem

@@ -10,7 +10,6 @@ from pathlib import Path
 
 from vyomo_local.state import project_folder
 
-
 # Of the tests that drive one running system each must find it as it left it: they share a worker.
 _SIDE_BY_SIDE = ("--numprocesses", "3", "--dist", "loadgroup")
 
