@@ -61,7 +61,7 @@ async def test_lost_doorbell_costs_half_a_second(record: RecordWorld) -> None:
     async def is_filled() -> bool:
         return (await record.stored(new.order.order_id)).state is OrderState.FILLED
 
-    await eventually(is_filled, timeout=3)
+    await eventually(is_filled, timeout=10)
 
 
 async def test_quotes_are_answered_for_what_is_listed(record: RecordWorld) -> None:

@@ -11,7 +11,7 @@ T = TypeVar("T")
 
 async def eventually(
     predicate: Callable[[], T | Awaitable[T]],
-    timeout: float = 5.0,  # noqa: ASYNC109
+    timeout: float = 15.0,  # noqa: ASYNC109
     interval: float = 0.02,
 ) -> T:
     """Call until it returns something true, and return that; an AssertionError inside counts as "not yet".
