@@ -26,7 +26,7 @@ _numbers = itertools.count(1)
 
 @pytest.fixture(scope="session", autouse=True)
 def plain_tracebacks() -> None:
-    """structlog's own would show every local variable, which takes seconds where a test fails a handler ten times."""
+    """Structlog's own would show every local variable, which takes seconds where a test fails a handler ten times."""
     import structlog  # noqa: PLC0415
 
     structlog.configure(
