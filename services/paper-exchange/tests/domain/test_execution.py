@@ -240,6 +240,34 @@ def test_order_whose_day_is_over_is_not_modified_into_the_next(world: MatchingWo
     assert order.filled_quantity == 0
 
 
+def test_larger_quantity_goes_behind_those_who_waited_at_the_price(world: MatchingWorld) -> None:
+    first, second = (world.place(world.limit(-2, quantity=50)) for _ in range(2))
+    resting = RestingOrders()
+    for placed in (first, second):
+        resting.put(world.round.changed[placed.order.order_id])
+
+    resting.put(world.round.changed[modified(world, first, quantity=60).order_id])
+
+    snapshot = world.round.view.snapshot(world.listings[RELIANCE])
+    assert [each.order_id for each in resting.touchable(snapshot, RELIANCE)] == [
+        second.order.order_id,
+        first.order.order_id,
+    ]
+    assert len(resting.expired(world.clock.at + timedelta(days=1), 10)) == 2
+
+
+def test_order_of_a_delisted_instrument_can_only_be_cancelled(world: MatchingWorld) -> None:
+    placed = world.place(world.limit(-30))
+    world.listings = {key: each for key, each in world.listings.items() if key != RELIANCE}
+    world.next_round()
+
+    order = modified(world, placed, quantity=5)
+
+    assert (order.state, order.reason_code) == (OrderState.OPEN, ReasonCode.NO_QUOTE)
+    world.round.cancel(order.model_copy(update={"pending_action": PendingAction.CANCEL}))
+    assert recorded(world.round.outcomes[-1]).state is OrderState.CANCELLED
+
+
 def test_modification_beyond_the_margin_leaves_the_order_as_it_was(world: MatchingWorld) -> None:
     placed = world.place(world.limit(-30))
 

@@ -80,7 +80,13 @@ class Round:
                 order, Refusal(ReasonCode.ORDER_NOT_PENDING, "the order is no longer working")
             )
             return
-        listing = self._listing(known)
+        listing = self.view.listing(known.exchange, known.symbol)
+        if listing is None:
+            self._refuse_change(
+                order,
+                Refusal(ReasonCode.NO_QUOTE, f"{known.key} is no longer listed; the order can be cancelled"),
+            )
+            return
         after = changed(order, known, fields, listing, self.view)
         if isinstance(after, WorkingOrder):
             after = self._check_change(known, after, listing) or after

@@ -166,9 +166,11 @@ class RestingOrders:
         return [(each.exchange, each.symbol) for each in self._instruments.values()]
 
     def put(self, order: WorkingOrder) -> None:
-        """Keep an order in its newest form; one that no longer works is dropped. A new price loses its place in time."""
+        """Keep an order in its newest form; one that no longer works is dropped. A new price or more units lose the place in time."""
         known = self._orders.get(order.order_id)
-        if known is not None and (not order.is_working or _slot(known) != _slot(order)):
+        if known is not None and (
+            not order.is_working or order.quantity > known.quantity or _slot(known) != _slot(order)
+        ):
             self.remove(order.order_id)
         if order.is_working:
             self._insert(order)
