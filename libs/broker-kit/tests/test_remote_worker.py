@@ -53,7 +53,7 @@ async def test_refused_order_is_rejected_with_the_brokers_words(floor: Floor) ->
     assert stored.reason == "InputException: the price is out of range"
 
 
-@pytest.mark.parametrize("placing", ["drop_after", "truncate", "timed_out_text"])
+@pytest.mark.parametrize("placing", ["drop_after", "truncate", "empty_id", "timed_out_text"])
 async def test_lost_answer_is_settled_from_the_book_and_never_sent_again(floor: Floor, placing: str) -> None:
     floor.broker.script(Behaviour(placing=placing))  # pyright: ignore[reportArgumentType]
     async with floor.working():
@@ -65,7 +65,7 @@ async def test_lost_answer_is_settled_from_the_book_and_never_sent_again(floor: 
     assert "order.unconfirmed" in await floor.events_of(order)
 
 
-@pytest.mark.parametrize("placing", ["drop_before", "server_error", "html"])
+@pytest.mark.parametrize("placing", ["drop_before", "server_error", "html", "redirect"])
 async def test_unknown_outcome_without_evidence_stays_unconfirmed_and_is_not_sent_again(
     floor: Floor, placing: str
 ) -> None:

@@ -1,8 +1,11 @@
 import asyncio
 
+import pytest
+from asyncpg.exceptions import UniqueViolationError
+
 from vyomo_contracts.events import OrderChanged
-from vyomo_contracts.vocabulary import OrderState
-from vyomo_ledger.testing import OTHER_USER, RecordWorld
+from vyomo_contracts.vocabulary import Broker, OrderState
+from vyomo_ledger.testing import OTHER_USER, RecordWorld, create_account
 from vyomo_ledger.writing import Accepted, AccountClosed, AccountMissing, Replayed
 from vyomo_service_kit.testing import eventually
 
@@ -148,3 +151,25 @@ async def test_event_sequences_never_repeat(world: RecordWorld) -> None:
         "SELECT count(*) AS all, count(DISTINCT sequence) AS different FROM ledger.order_events"
     )
     assert rows == [{"all": 50, "different": 50}]
+
+
+async def test_racing_requests_under_one_key_are_told_apart_by_their_bodies(world: RecordWorld) -> None:
+    bodies = "abcd" * 5
+
+    answers = await asyncio.gather(*(world.ledger.accept([world.new(key="k", body=body)]) for body in bodies))
+
+    [winner] = [place for place, [answer] in enumerate(answers) if isinstance(answer, Accepted)]
+    for body, [answer] in zip(bodies, answers, strict=True):
+        if isinstance(answer, Replayed):
+            assert answer.same_request is (body == bodies[winner])
+    assert len(await world.rows("SELECT 1 FROM ledger.order_events")) == 1
+
+
+async def test_broker_tag_is_of_one_order_for_ever(world: RecordWorld) -> None:
+    account = await create_account(world.database, user_id="asha", client_id="Z1", broker=Broker.ZERODHA)
+    order = world.order(account, broker=Broker.ZERODHA)
+    await world.ledger.accept([world.new(order)])
+    twin = order.model_copy(update={"order_id": "ZERODHA_TWIN"})
+
+    with pytest.raises(UniqueViolationError):
+        await world.ledger.accept([world.new(twin)])

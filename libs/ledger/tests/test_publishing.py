@@ -1,4 +1,5 @@
 from vyomo_contracts.events import OrderChanged
+from vyomo_ledger.sequence import PLACE_BITS
 from vyomo_ledger.testing import RecordWorld
 from vyomo_ledger.writing.leases import Lease
 from vyomo_ledger.writing.publishing import LARGEST_MESSAGE, Publication
@@ -74,3 +75,29 @@ async def test_second_relay_waits_while_the_first_holds_the_lease(world: RecordW
 
     assert await relay_of(world).run_once() == 0
     assert len(await world.rows("SELECT 1 FROM ledger.outbox")) == 1
+
+
+async def test_row_that_points_to_nothing_readable_does_not_keep_the_others_back(world: RecordWorld) -> None:
+    async with world.database.connection() as connection:
+        await connection.execute(
+            "INSERT INTO ledger.outbox (broker, partition, position_keys) VALUES ('paper', 0, '{broken}')"
+        )
+    await left_behind(world, 1)
+
+    assert await relay_of(world).run_once() == 1
+
+
+async def test_relayed_event_is_no_resume_point_beyond_a_transaction_that_is_still_open(
+    world: RecordWorld,
+) -> None:
+    async with world.database.transaction() as connection:
+        still_open = await connection.fetchval("SELECT pg_current_xact_id()::text::bigint")
+        assert isinstance(still_open, int)
+        await left_behind(world, 1)
+
+        await relay_of(world).run_once()
+        await eventually(lambda: len(world.heard) == 1)
+
+    [event] = world.heard[0].items
+    assert isinstance(event, OrderChanged)
+    assert event.cursor <= still_open << PLACE_BITS < event.sequence

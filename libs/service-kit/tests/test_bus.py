@@ -3,6 +3,7 @@ import time
 from collections.abc import Callable
 
 import pytest
+from nats.errors import ConnectionClosedError
 
 from vyomo_contracts.commands import RingDoorbell
 from vyomo_contracts.messages import Failure, Problem
@@ -156,3 +157,16 @@ async def test_action_that_fails_on_reconnecting_does_not_keep_the_next_from_run
 async def test_message_for_no_stream_is_not_stored(caller: Bus) -> None:
     with pytest.raises(BusUnavailableError):
         await caller.store("test.nowhere", b"{}", message_id="1")
+
+
+async def test_hint_that_cannot_be_published_does_not_fail_its_sender(
+    nats_url: str, doorbell: MakeDoorbell, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def closed(*_: object, **__: object) -> None:
+        raise ConnectionClosedError
+
+    async with Bus(nats_url, name="test").open() as bus:
+        # What a connection says that ends between our look at it and its use.
+        monkeypatch.setattr(bus.client, "publish", closed)
+
+        await bus.publish(SUBJECT, doorbell(1))

@@ -236,3 +236,12 @@ async def test_limit_order_that_becomes_a_market_order_has_no_price(caller: Call
 
     assert reply.order is not None
     assert (reply.order.order_type, reply.order.price) == (OrderType.MARKET, Decimal(0))
+
+
+async def test_change_the_database_refuses_fails_alone(caller: Caller) -> None:
+    orders = [await caller.placed() for _ in range(3)]
+
+    replies = await caller.cancel_all((orders[0], None), (orders[1], "nul \x00 byte"), (orders[2], None))
+
+    assert [code_of(reply) for reply in replies] == [None, ReasonCode.INTERNAL_ERROR, None]
+    assert await caller.world.stored(orders[1].order_id) == orders[1]

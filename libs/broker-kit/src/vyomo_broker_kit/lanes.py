@@ -33,7 +33,8 @@ class LaneExecutor(Protocol):
     async def run(self, account_ids: Sequence[int]) -> None:
         """Serve what waits in these accounts' lanes: new orders, oldest first, and changes asked for.
 
-        May leave some for a later round if it rings again for them. An exception leaves all as it was; the round is repeated.
+        May leave some for a later round if it rings again for them. An exception leaves all as it was; the round is repeated,
+        account by account.
         """
         ...
 
@@ -56,6 +57,8 @@ class Lanes:
         self._partitions = partitions
         self._owned = owned
         self._waiting: dict[int, None] = {}
+        self._suspects: set[int] = set()
+        """Accounts of a round that failed: each is served alone until it succeeds, so the bad one fails alone."""
         self._rung = asyncio.Event()
         self._round: asyncio.Future[None] | None = None
 
@@ -84,15 +87,12 @@ class Lanes:
     async def _serve(self) -> None:
         while True:
             await self._rung.wait()
-            round_ = list(self._waiting)[:MOST_ACCOUNTS_A_ROUND]
-            for account_id in round_:
-                del self._waiting[account_id]
-            if not self._waiting:
-                self._rung.clear()
+            round_ = self._next_round()
             try:
                 # Shielded: a round that has begun is finished, also while the process is being stopped.
                 self._round = asyncio.ensure_future(self._executor.run(round_))
                 await asyncio.shield(self._round)
+                self._suspects.difference_update(round_)
             except asyncio.CancelledError:
                 raise
             except RecordUnavailableError as error:
@@ -100,7 +100,23 @@ class Lanes:
                 await self._again(round_)
             except Exception:
                 log.exception("lanes.round_failed", broker=self._broker, accounts=len(round_))
-                await self._again(round_)
+                self._suspects.update(round_)
+                if len(round_) > 1:
+                    self.ring(round_)
+                # One that failed alone is found again by the next look; nobody waits for it.
+
+    def _next_round(self) -> list[int]:
+        """Whoever waits longest, with all others that may share its round."""
+        first = next(iter(self._waiting))
+        if first in self._suspects:
+            round_ = [first]
+        else:
+            round_ = [each for each in self._waiting if each not in self._suspects][:MOST_ACCOUNTS_A_ROUND]
+        for account_id in round_:
+            del self._waiting[account_id]
+        if not self._waiting:
+            self._rung.clear()
+        return round_
 
     async def _again(self, account_ids: Sequence[int]) -> None:
         await asyncio.sleep(BACK_OFF_SECONDS)

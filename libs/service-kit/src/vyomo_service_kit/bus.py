@@ -155,9 +155,13 @@ class Bus:
             raise RequestRefusedError(subject, response.data) from error
 
     async def publish(self, subject: str, message: Envelope) -> None:
-        """Fire and forget, for hints and ticks. Dropped while the bus is down."""
-        if self.is_connected:
+        """Fire and forget, for hints and ticks. Dropped while the bus is down; never fails its caller, whose work is done."""
+        if not self.is_connected:
+            return
+        try:
             await self.client.publish(subject, encoded(message), headers=_JSON_HEADERS)
+        except (NatsError, OSError) as error:
+            log.warning("bus.not_published", subject=subject, why=type(error).__name__)
 
     async def store(self, subject: str, payload: bytes, *, message_id: str) -> None:
         """Publish into a stream and wait until it is stored.

@@ -9,7 +9,7 @@ from vyomo_contracts.messages import Problem
 from vyomo_contracts.reasons import ReasonCode
 from vyomo_order_router.adapters.accounts import AccountExistsError, AccountStore, OpenOrdersError
 from vyomo_order_router.placing import account_missing, record_unavailable
-from vyomo_service_kit.database import RecordUnavailableError
+from vyomo_service_kit.database import BUSY, RecordUnavailableError
 
 log = structlog.get_logger()
 
@@ -50,7 +50,7 @@ class AccountService:
                     detail={"openOrders": error.count},
                 )
             )
-        except RecordUnavailableError:
+        except (RecordUnavailableError, *BUSY):
             return AccountReply(problem=record_unavailable())
         if account is None:
             return AccountReply(problem=account_missing(command.account_id))

@@ -29,6 +29,8 @@ from vyomo_service_kit.runtime import cancel_and_wait, repeat
 RELAY_SECONDS = 1.0
 SWEEP_SECONDS = 1.0
 TOPOLOGY_SECONDS = 5.0
+LOCK_SECONDS = 1.0
+"""Twice this, for a list and then for its busy account alone, is within what a caller waits for its answer."""
 
 CONSUMERS = (*(worker_consumer(broker) for broker in Broker), SYNC_CONSUMER)
 
@@ -42,7 +44,11 @@ async def order_router(settings: OrderRouterSettings) -> AsyncGenerator[None]:
     async with AsyncExitStack() as stack:
         database = await stack.enter_async_context(
             open_database(
-                settings.postgres_url.get_secret_value(), role="vyomo_router", application=SOURCE, max_size=6
+                settings.postgres_url.get_secret_value(),
+                role="vyomo_router",
+                application=SOURCE,
+                max_size=6,
+                lock_seconds=LOCK_SECONDS,
             )
         )
         publisher = EventPublisher(bus, database, clock, identifiers, source=SOURCE)

@@ -1,9 +1,10 @@
 """Cancelling and modifying: asked for here, carried out by the worker, except for orders no worker has taken yet."""
 
 from collections.abc import Sequence
+from typing import Final
 
 import structlog
-from asyncpg.exceptions import LockNotAvailableError
+from asyncpg.exceptions import PostgresError
 
 from vyomo_contracts.commands import CancelOrder, ModifyOrder, OrderReply
 from vyomo_contracts.identifiers import instrument_key
@@ -20,7 +21,7 @@ from vyomo_order_router.domain.validation import unknown_instrument, validate
 from vyomo_order_router.doorbell import Doorbell
 from vyomo_order_router.placing import record_unavailable
 from vyomo_service_kit.clock import INDIA, Clock
-from vyomo_service_kit.database import RecordUnavailableError
+from vyomo_service_kit.database import BUSY, RecordUnavailableError
 
 log = structlog.get_logger()
 
@@ -61,9 +62,13 @@ class OrderChanging:
                     reply = self._cancel(transaction, order, command.reason)
                 else:
                     reply = await self._modify(transaction, order, command.changes)
-        except (RecordUnavailableError, LockNotAvailableError, LostRaceError) as error:
+        except (RecordUnavailableError, LostRaceError, *BUSY) as error:
             log.warning("order.change.record_unavailable", why=str(error))
             return OrderReply(problem=record_unavailable())
+        except PostgresError as error:
+            # What one caller says and the database refuses must not fail the callers who share its list.
+            log.warning("order.change.refused", why=repr(error))
+            return OrderReply(problem=_NOT_RECORDED)
         if reply.order is not None and reply.order.pending_action is not None:
             await self._doorbell.ring(reply.order.broker, [reply.order.account_id])
         return reply
@@ -155,6 +160,11 @@ def _applicable(order: Order, changes: OrderModification) -> OrderModification:
     if not order_type.takes_trigger_price:
         fitting["trigger_price"] = None
     return changes.model_copy(update=fitting)
+
+
+_NOT_RECORDED: Final = Problem(
+    code=ReasonCode.INTERNAL_ERROR, message="the change could not be recorded; the order stays as it is"
+)
 
 
 def _missing(order_id: str) -> Problem:

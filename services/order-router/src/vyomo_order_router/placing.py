@@ -1,11 +1,12 @@
 """Placing a list of orders: look up, validate, check risk, accept with one commit, ring. Each order has its own answer."""
 
+import asyncio
 from collections.abc import Sequence
 from datetime import timedelta
-from typing import assert_never
+from typing import Final, assert_never
 
 import structlog
-from asyncpg.exceptions import DeadlockDetectedError, LockNotAvailableError, PostgresError
+from asyncpg.exceptions import PostgresError
 
 from vyomo_contracts.commands import OrderReply, PlaceOrder
 from vyomo_contracts.identifiers import instrument_key
@@ -31,7 +32,7 @@ from vyomo_order_router.domain.validation import unknown_instrument, validate
 from vyomo_order_router.doorbell import Doorbell
 from vyomo_order_router.settings import OrderRouterSettings
 from vyomo_service_kit.clock import INDIA, Clock
-from vyomo_service_kit.database import RecordUnavailableError
+from vyomo_service_kit.database import BUSY, RecordUnavailableError
 from vyomo_service_kit.identifiers import IdentifierFactory
 
 log = structlog.get_logger()
@@ -181,12 +182,32 @@ class OrderPlacing:
         except RecordUnavailableError as error:
             log.warning("order.accept.record_unavailable", why=str(error), orders=len(orders))
             return [record_unavailable()] * len(orders)
+        except BUSY as error:
+            log.warning("order.accept.busy", orders=len(orders), why=repr(error))
+            return await self._accept_by_account(orders)
         except PostgresError as error:
-            # A lock that was not won in time, or one row the database refuses, must not fail its neighbours.
+            # One row the database refuses must not fail its neighbours.
             log.warning("order.accept.row_by_row", orders=len(orders), why=repr(error))
             if len(orders) == 1:
-                return [_not_recorded(error)]
+                return [_NOT_RECORDED]
             return [answer for order in orders for answer in await self._accept([order])]
+
+    async def _accept_by_account(self, orders: list[NewOrder]) -> list[Acceptance | Problem]:
+        """Beside each other, each account with a commit of its own: neighbours must not wait for each order of a busy one."""
+        places: dict[int, list[int]] = {}
+        for place, new in enumerate(orders):
+            places.setdefault(new.order.account_id, []).append(place)
+        if len(places) == 1:  # has waited long enough
+            return [record_unavailable()] * len(orders)
+        answered = await asyncio.gather(
+            *(self._accept([orders[place] for place in each]) for each in places.values())
+        )
+        by_place = {
+            place: answer
+            for each, answers in zip(places.values(), answered, strict=True)
+            for place, answer in zip(each, answers, strict=True)
+        }
+        return [by_place[place] for place in range(len(orders))]
 
     async def _ring(self, answers: Sequence[Acceptance | Problem]) -> None:
         waiting: dict[str, set[int]] = {}
@@ -197,13 +218,9 @@ class OrderPlacing:
             await self._doorbell.ring(broker, account_ids)
 
 
-def _not_recorded(error: PostgresError) -> Problem:
-    """One order the database would not take: because its account was busy, or because of what it says."""
-    if isinstance(error, LockNotAvailableError | DeadlockDetectedError):
-        return record_unavailable()
-    return Problem(
-        code=ReasonCode.INTERNAL_ERROR, message="the order could not be recorded; nothing was sent"
-    )
+_NOT_RECORDED: Final = Problem(
+    code=ReasonCode.INTERNAL_ERROR, message="the order could not be recorded; nothing was sent"
+)
 
 
 def _reply(answer: Acceptance | Problem, new: NewOrder, denial: Problem | None) -> OrderReply:
@@ -213,7 +230,7 @@ def _reply(answer: Acceptance | Problem, new: NewOrder, denial: Problem | None) 
         case Accepted(order=order):
             return OrderReply(order=order, problem=denial)
         case Replayed():
-            return _replayed(answer)
+            return _replayed(answer, denial)
         case AccountMissing():
             return OrderReply(problem=account_missing(new.order.account_id))
         case AccountClosed():
@@ -228,10 +245,10 @@ def _reply(answer: Acceptance | Problem, new: NewOrder, denial: Problem | None) 
             assert_never(answer)
 
 
-def _replayed(replay: Replayed) -> OrderReply:
+def _replayed(replay: Replayed, denial: Problem | None = None) -> OrderReply:
     order = replay.order
     if replay.same_request:
-        return OrderReply(order=order, problem=_denial_of(order), replayed=True)
+        return OrderReply(order=order, problem=_denial_of(order, denial), replayed=True)
     return OrderReply(
         problem=Problem(
             code=ReasonCode.IDEMPOTENCY_KEY_REUSED,
@@ -242,8 +259,10 @@ def _replayed(replay: Replayed) -> OrderReply:
     )
 
 
-def _denial_of(order: Order) -> Problem | None:
-    """A replay of a denied order is answered as the first time."""
+def _denial_of(order: Order, now_denied: Problem | None) -> Problem | None:
+    """A replay of a denied order is answered as the first time, in full while the same rule would still deny it."""
     if order.state is not OrderState.DENIED or order.reason_code is None:
         return None
+    if now_denied is not None and (now_denied.code, now_denied.message) == (order.reason_code, order.reason):
+        return now_denied
     return Problem(code=order.reason_code, message=order.reason or "the order was denied")

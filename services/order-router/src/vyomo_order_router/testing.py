@@ -122,6 +122,23 @@ class Caller:
         )
         return replies.items[0]
 
+    async def cancel_all(self, *asked: tuple[Order, str | None]) -> list[OrderReply]:
+        """Cancellations, each with its reason, in one list."""
+        items = tuple(
+            CancelOrder(
+                principal=Principal(user_id=order.user_id, key_id="k"),
+                account_id=order.account_id,
+                order_id=order.order_id,
+                reason=reason,
+            )
+            for order, reason in asked
+        )
+        message = CancelOrders(**self._envelope(CancelOrders.TYPE), items=items)
+        replies = await self.world.bus.request(
+            subjects.CANCEL_ORDERS, message, OrderReplies, timeout_seconds=LIMIT_SECONDS
+        )
+        return list(replies.items)
+
     async def modify(self, order: Order, *, user: str = USER, **changes: Any) -> OrderReply:
         item = ModifyOrder(
             principal=Principal(user_id=user, key_id="k"),

@@ -17,7 +17,16 @@ _LARGEST_REQUEST: Final = 64 * 1024
 MARKET_PRICE: Final = "100"
 
 Placing = Literal[
-    "accept", "refuse", "drop_before", "drop_after", "server_error", "html", "truncate", "timed_out_text"
+    "accept",
+    "refuse",
+    "drop_before",
+    "drop_after",
+    "server_error",
+    "html",
+    "redirect",
+    "truncate",
+    "empty_id",
+    "timed_out_text",
 ]
 
 
@@ -25,8 +34,9 @@ Placing = Literal[
 class Behaviour:
     """What happens to one place call.
 
-    `drop_before` closes the connection without an order, `drop_after` makes the order and closes it; `server_error` and `html`
-    make none, `truncate` makes one and sends half an answer, `timed_out_text` answers 400 though the order was made.
+    `drop_before` closes the connection without an order, `drop_after` makes the order and closes it; `server_error`, `html` and
+    `redirect` (to the same place) make none; `truncate` makes one and sends half an answer, `empty_id` one and forgets its id,
+    `timed_out_text` answers 400 though the order was made.
     """
 
     placing: Placing = "accept"
@@ -146,7 +156,13 @@ class ScriptedBroker:
             return _ANSWERS_WITHOUT_ORDER[behaviour.placing]
         order = self._make(body, behaviour)
         done = _response(200, {"order_id": order.order_id})
-        answers = {"accept": done, "truncate": done[:-6], "drop_after": None, "timed_out_text": _TIMED_OUT}
+        answers = {
+            "accept": done,
+            "truncate": done[:-6],
+            "empty_id": _response(200, {"order_id": ""}),
+            "drop_after": None,
+            "timed_out_text": _TIMED_OUT,
+        }
         return answers[behaviour.placing]
 
     def _make(self, body: dict[str, Any], behaviour: Behaviour) -> PlacedOrder:
@@ -184,6 +200,7 @@ _ANSWERS_WITHOUT_ORDER: Final[dict[Placing, bytes | None]] = {
     "drop_before": None,
     "server_error": _response(500, {"error": "GeneralException", "message": "try later"}),
     "html": _raw(502, b"<html><body>Bad gateway</body></html>", "text/html"),
+    "redirect": b"HTTP/1.1 307 X\r\nlocation: /orders\r\ncontent-length: 0\r\n\r\n",
 }
 # Brokers really do this: an error, and the order in the book some seconds later.
 _TIMED_OUT: Final = _response(

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from decimal import Decimal
 from typing import Final
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, Field, ValidationError
 
 from vyomo_broker_kit.http import Answer, OrderTransport
 from vyomo_broker_kit.outcomes import Accepted, NotSent, Outcome, Refused, Unknown
@@ -25,7 +25,8 @@ _STATES: Final = {
 
 
 class _Done(BaseModel):
-    order_id: str
+    order_id: str = Field(min_length=1)
+    """An acceptance without an id is none: nobody could find the order again by it."""
 
 
 class _Error(BaseModel):

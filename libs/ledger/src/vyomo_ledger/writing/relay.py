@@ -13,6 +13,7 @@ from pydantic import TypeAdapter
 from vyomo_contracts.events import FundsChanged, HoldingChanged, OrderChanged, PositionChanged
 from vyomo_contracts.orders import Fill, Order
 from vyomo_contracts.portfolio import Funds, Holding, Position
+from vyomo_ledger.sequence import HORIZON_SQL
 from vyomo_ledger.writing.bodies import text_of
 from vyomo_ledger.writing.leases import Lease
 from vyomo_ledger.writing.publishing import EventPublisher, Publication
@@ -32,8 +33,8 @@ _LEFT_BEHIND: Final = (
     "SELECT * FROM ledger.outbox WHERE created_at < now() - $1::interval ORDER BY id LIMIT $2"
 )
 _DELETE: Final = "DELETE FROM ledger.outbox WHERE id = $1"
-_EVENTS: Final = """
-SELECT e.sequence, e.body -> 'order' AS snapshot, e.body -> 'fills' AS fills
+_EVENTS: Final = f"""
+SELECT e.sequence, least(e.sequence, {HORIZON_SQL}) AS cursor, e.body -> 'order' AS snapshot, e.body -> 'fills' AS fills
 FROM ledger.order_events e
 JOIN unnest($1::text[], $2::integer[]) AS wanted (order_id, version) USING (order_id, version)
 ORDER BY e.sequence
@@ -66,10 +67,14 @@ class Relay:
         published = failed = 0
         async with self._database.connection() as connection:
             for row in await connection.fetch(_LEFT_BEHIND, LEFT_BEHIND_AFTER, MOST_ROWS):
-                events = await _events_of(connection, row)
-                publication = Publication(row["id"], row["broker"], row["partition"], events)
                 try:
+                    events = await _events_of(connection, row)
+                    publication = Publication(row["id"], row["broker"], row["partition"], events)
                     await self._publisher.store(publication, again=True)
+                except ValueError:
+                    # What it points to cannot be read: a person's to mend, and no reason to keep the others back.
+                    log.exception("relay.unreadable", outbox_id=row["id"])
+                    continue
                 except BusUnavailableError as error:
                     # One row that cannot go must not keep the others back; a bus that is away takes none of them.
                     log.warning("relay.not_published", outbox_id=row["id"], why=str(error))
@@ -110,7 +115,7 @@ async def _fetch_by_key(connection: Connection, query: str, keys: list[str]) -> 
 def _order_changed(row: Row) -> OrderChanged:
     return OrderChanged(
         sequence=row["sequence"],
-        cursor=row["sequence"],
+        cursor=row["cursor"],
         order=Order.model_validate_json(row["snapshot"]),
         fills=_FILLS.validate_json(row["fills"]),
     )

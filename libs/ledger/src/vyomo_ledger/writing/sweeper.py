@@ -55,7 +55,7 @@ class Sweeper:
             state=OrderState.EXPIRED,
             at=self._clock.now(),
             reason_code=ReasonCode.EXPIRED_UNSENT,
-            reason="not sent: no broker worker took the order before its deadline",
+            reason="not sent before its deadline: the broker or its worker could not be reached",
         )
         async with self._ledger.transaction() as transaction:
             orders = await transaction.lock((row["account_id"], row["order_id"]) for row in rows)
