@@ -16,6 +16,7 @@ from vyomo_contracts.vocabulary import (
 )
 from vyomo_paper_exchange.domain.accounts import GroupKey
 from vyomo_paper_exchange.domain.execution import Outcome
+from vyomo_paper_exchange.domain.sessions import MarketHours
 from vyomo_paper_exchange.domain.waiting import Change, Filled, Moved, Triggered, look
 from vyomo_paper_exchange.domain.working import RestingOrders
 from vyomo_paper_exchange.testing import ACCOUNT, MatchingWorld, before_a_move, recorded
@@ -238,6 +239,18 @@ def test_order_whose_day_is_over_is_not_modified_into_the_next(world: MatchingWo
 
     assert (order.state, order.reason_code) == (OrderState.OPEN, ReasonCode.ORDER_NOT_PENDING)
     assert order.filled_quantity == 0
+
+
+def test_order_is_not_modified_while_its_market_is_closed(world: MatchingWorld) -> None:
+    # Placed while the market never closed; from now on sessions are kept, and it is evening.
+    placed = world.place(world.limit(-30))
+    world.sessions = MarketHours()
+    world.clock.move(hours=6)
+    world.next_round()
+
+    order = modified(world, placed, price=world.limit(30).price)
+
+    assert (order.state, order.reason_code) == (OrderState.OPEN, ReasonCode.MARKET_CLOSED)
 
 
 def test_larger_quantity_goes_behind_those_who_waited_at_the_price(world: MatchingWorld) -> None:

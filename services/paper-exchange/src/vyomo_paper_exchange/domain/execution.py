@@ -13,7 +13,7 @@ from vyomo_contracts.orders import Fill, Order, OrderModification
 from vyomo_contracts.reasons import ReasonCode
 from vyomo_contracts.vocabulary import OrderState, Validity
 from vyomo_paper_exchange.domain.accounts import AccountBook
-from vyomo_paper_exchange.domain.admission import admit, changed, check_means, check_trigger
+from vyomo_paper_exchange.domain.admission import admit, changed, check_means, check_trigger, open_session
 from vyomo_paper_exchange.domain.market.book import Snapshot
 from vyomo_paper_exchange.domain.market.market import Listing
 from vyomo_paper_exchange.domain.matching import Consumption, Execution, match, opposite_levels
@@ -87,7 +87,8 @@ class Round:
                 Refusal(ReasonCode.NO_QUOTE, f"{known.key} is no longer listed; the order can be cancelled"),
             )
             return
-        after = changed(order, known, fields, listing, self.view)
+        session = open_session(known.exchange, self.view)
+        after = session if isinstance(session, Refusal) else changed(order, known, fields, listing, self.view)
         if isinstance(after, WorkingOrder):
             after = self._check_change(known, after, listing) or after
         if isinstance(after, Refusal):
