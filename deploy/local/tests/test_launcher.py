@@ -3,6 +3,7 @@
 import os
 import shutil
 import subprocess
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -158,6 +159,17 @@ def test_named_python_that_does_not_fit_is_not_replaced(launcher: Launcher) -> N
 
     assert result.returncode == 1
     assert "VYOMO_PYTHON names /nonexistent/python" in result.stderr
+
+
+def test_two_first_starts_at_once_install_once(launcher: Launcher) -> None:
+    (launcher.project / "fake-uv").write_text(FAKE_UV.replace("#!/bin/sh\n", "#!/bin/sh\nsleep 1\n"))
+
+    with ThreadPoolExecutor(2) as threads:
+        results = list(threads.map(launcher.run, ("up", "status")))
+
+    assert [result.returncode for result in results] == [0, 0], results
+    assert [result.stdout.splitlines()[-1] for result in results] == ["up", "status"]
+    assert len(launcher.installs) == 1
 
 
 def test_interrupted_installation_stops(launcher: Launcher) -> None:

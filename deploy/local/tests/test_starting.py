@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,16 +17,16 @@ from vyomo_service_kit.embedded.processes import wait_until
 if TYPE_CHECKING:
     from conftest import Cli
 
-pytestmark = pytest.mark.timeout(120)
+pytestmark = pytest.mark.timeout(240)
 
 
 def test_system_is_not_healthy_before_all_of_it_is_there(cli: "Cli") -> None:
     slow = cli.mark("worker.slow")
     with subprocess.Popen(cli.command("up", "--port", str(cli.port)), stdout=subprocess.DEVNULL):
-        assert wait_until(lambda: cli.run("status").returncode == 1, timeout_seconds=20)
+        assert wait_until(lambda: cli.run("status").returncode == 1, timeout_seconds=40)
         assert wait_until(
             lambda: any(each["name"] == "gateway" and each["healthy"] for each in cli.status()["services"]),
-            timeout_seconds=20,
+            timeout_seconds=40,
         )
         early = cli.run("status")
         second = cli.up()
@@ -33,8 +34,26 @@ def test_system_is_not_healthy_before_all_of_it_is_there(cli: "Cli") -> None:
 
         assert (early.returncode, "is starting" in early.stdout) == (1, True)
         assert (second.returncode, "still starting" in second.stderr) == (4, True)
-        assert wait_until(lambda: cli.run("status").returncode == 0, timeout_seconds=20)
+        assert wait_until(lambda: cli.run("status").returncode == 0, timeout_seconds=40)
         assert cli.run("down").returncode == 0
+
+
+def test_port_of_a_start_that_is_not_over_is_not_chosen_by_another(cli: "Cli") -> None:
+    slow = cli.mark("gateway.slow")
+    other = replace(cli, state=StateFolder(cli.state.root.with_name("another state")))
+    with subprocess.Popen(cli.command("up", "--port", str(cli.port)), stdout=subprocess.DEVNULL):
+        assert wait_until(lambda: cli.status()["url"] is not None, timeout_seconds=40)
+        started = other.up()
+        slow.unlink()
+
+        try:
+            assert started.returncode == 0, started.stdout
+            assert f"port {cli.port} is taken" in started.stdout
+            assert wait_until(lambda: cli.run("status").returncode == 0, timeout_seconds=40)
+            assert cli.status()["ports"]["http"] == cli.port
+        finally:
+            other.run("down")
+            cli.run("down")
 
 
 def test_one_interrupt_heard_twice_is_one(cli: "Cli") -> None:

@@ -15,7 +15,7 @@ from vyomo_local.supervisor import Supervisor, service_environment
 from vyomo_local.system import DEFAULT_NATS_MONITOR_PORT, DEFAULT_NATS_PORT, System
 from vyomo_local.units import ServerUnit, ServiceUnit, UnitFailedError, describe_exit, wait_exit
 from vyomo_service_kit.embedded import EmbeddedNats, EmbeddedPostgres
-from vyomo_service_kit.embedded.ports import LOOPBACK, choose_port
+from vyomo_service_kit.embedded.ports import LOOPBACK, claim_port
 from vyomo_service_kit.embedded.processes import spawn
 
 _HELPER_LIMIT_SECONDS = 300.0
@@ -78,7 +78,8 @@ class Startup:
 
     def _choose_port(self) -> int:
         try:
-            port = choose_port(self._options.port, self._options.host)
+            # The gateway opens it seconds from now: another start must not choose it meanwhile.
+            port, self._supervisor.port_claim = claim_port(self._options.port, self._options.host)
         except OSError as error:
             raise CannotListenError(self._options.host, self._options.port, str(error.strerror)) from error
         if port != self._options.port:

@@ -12,6 +12,7 @@ class Handler(BaseHTTPRequestHandler):
         self.wfile.write(b"ok")
 
 
+fake_service.wait_while_slow("gateway")
 server = HTTPServer((os.environ["VYOMO_HTTP_HOST"], int(os.environ["VYOMO_HTTP_PORT"])), Handler)
 threading.Thread(target=server.serve_forever, daemon=True).start()
 fake_service.run("gateway")

@@ -15,6 +15,11 @@ def notify(text: str) -> None:
         sender.sendto(text.encode(), address)
 
 
+def wait_while_slow(name: str) -> None:
+    while Path(f"{name}.slow").exists():
+        time.sleep(0.05)
+
+
 def run(name: str) -> NoReturn:
     if Path(f"{name}.broken").exists():
         sys.exit("configured to fail")
@@ -28,8 +33,7 @@ def run(name: str) -> NoReturn:
         sys.exit(0)
 
     signal.signal(signal.SIGTERM, stop)
-    while Path(f"{name}.slow").exists():
-        time.sleep(0.05)
+    wait_while_slow(name)
     sys.stdout.write(f'{{"event": "service.ready", "level": "info", "service": "{name}"}}\n')
     sys.stdout.flush()
     notify("READY=1\nSTATUS=serving")

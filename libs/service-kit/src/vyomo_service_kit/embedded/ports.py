@@ -39,3 +39,21 @@ def choose_port(preferred: int, host: str = LOOPBACK, *, avoid: Collection[int] 
         if port not in avoid:
             return port
     raise OSError(f"no free port on {host}")
+
+
+def claim_port(preferred: int, host: str = LOOPBACK) -> tuple[int, socket.socket]:
+    """A port for a child that opens it later, and a claim on it: as long as that is open, no other call chooses the port.
+
+    The claim is a name in Linux's abstract namespace, which is as wide as that of ports and needs no cleaning up.
+    """
+    port = choose_port(preferred, host)
+    for _ in range(_ATTEMPTS):
+        claim = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        try:
+            claim.bind(f"\0vyomo-port-{port}")
+        except OSError:
+            claim.close()
+            port = choose_port(0, host)
+        else:
+            return port, claim
+    raise OSError(f"no free port on {host}")
