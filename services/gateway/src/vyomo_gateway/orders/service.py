@@ -177,6 +177,12 @@ def _order_in(reply: OrderReply) -> Order:
 
 def _not_cancelled(order: Order) -> ApiError:
     if not order.state.is_terminal:
+        if order.reason_code is ReasonCode.BROKER_UNREACHABLE:
+            return ApiError(
+                ReasonCode.BROKER_UNREACHABLE,
+                f"the broker could not be reached to cancel {order.order_id}; it is still {order.state}",
+                detail={"orderId": order.order_id, "status": order.status},
+            )
         why = f": {order.reason}" if order.reason else ""
         return ApiError(
             ReasonCode.BROKER_REFUSED,
