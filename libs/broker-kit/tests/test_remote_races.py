@@ -28,6 +28,7 @@ class Before:
     port: BrokerPort
     placing: Callable[[Order], Outcome | None] = lambda _: None
     modifying: Callable[[], Awaitable[Outcome]] | None = None
+    cancelling: Outcome | None = None
     tried: list[str] = field(default_factory=list[str])
 
     async def place(self, order: Order) -> Outcome:
@@ -38,7 +39,7 @@ class Before:
         return await (self.modifying() if self.modifying else self.port.modify(order, changes))
 
     async def cancel(self, order: Order) -> Outcome:
-        return await self.port.cancel(order)
+        return self.cancelling or await self.port.cancel(order)
 
     async def order_book(self, account_id: int) -> Sequence[BookEntry]:
         return await self.port.order_book(account_id)
@@ -204,3 +205,26 @@ async def test_cancellation_that_overtook_a_modification_is_sent_once(floor: Flo
 
     assert [call for call, _ in floor.broker.calls] == ["POST", "DELETE"]
     assert (stored.reason_code, stored.reason) == (ReasonCode.USER_CANCELLED, "changed my mind")
+
+
+async def test_cancel_that_cannot_be_sent_is_given_up_and_does_not_blame_the_broker(
+    floor: Floor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(repeats, "PAUSES_SECONDS", (0.05, 0.05))
+    floor.broker.script(Behaviour(fills=()))
+    async with floor.working(through=lambda port: Before(port, cancelling=NotSent("ConnectError"))):
+        order = await floor.place()
+        await floor.until(order, OrderState.OPEN)
+        await floor.ask(order, PendingAction.CANCEL)
+
+        async def given_up() -> bool:
+            return (await floor.world.stored(order.order_id)).pending_action is None
+
+        await eventually(given_up, timeout=5)
+        stored = await floor.world.stored(order.order_id)
+
+    assert stored.state is OrderState.OPEN
+    assert (stored.reason_code, stored.reason) == (
+        ReasonCode.BROKER_UNREACHABLE,
+        "the cancel was not sent: ConnectError",
+    )

@@ -4,6 +4,9 @@ import asyncio
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
+import pytest
+
+from vyomo_contracts.reasons import ReasonCode
 from vyomo_contracts.vocabulary import OrderState
 
 if TYPE_CHECKING:
@@ -127,6 +130,35 @@ async def test_a_cancellation_that_lost_the_race_says_what_happened(edge: "Edge"
     assert response.json()["error"]["code"] == "ORDER_NOT_PENDING"
     assert "filled" in response.json()["error"]["message"]
     assert response.json()["error"]["detail"]["status"] == "COMPLETE"
+
+
+@pytest.mark.parametrize(
+    ("code", "status", "words"),
+    [
+        (ReasonCode.BROKER_REFUSED, 422, "the broker refused to cancel"),
+        (ReasonCode.BROKER_UNREACHABLE, 503, "the broker could not be reached to cancel"),
+    ],
+)
+async def test_a_cancellation_that_came_to_nothing_says_why(
+    edge: "Edge", code: ReasonCode, status: int, words: str
+):
+    order = await edge.place()
+    await edge.behind.step(order["orderId"], OrderState.OPEN)
+    path = f"{edge.account}/orders/{order['orderId']}"
+
+    cancelling = asyncio.create_task(edge.client.delete(path))
+    while (await edge.client.get(path)).json()["order"]["pendingAction"] != "CANCEL":
+        await asyncio.sleep(0.01)
+    await edge.behind.step(
+        order["orderId"], OrderState.OPEN, reason_code=code, reason="why", clears_pending_action=True
+    )
+    response = await cancelling
+
+    assert response.status_code == status
+    error = response.json()["error"]
+    assert error["code"] == code
+    assert words in error["message"]
+    assert error["detail"] == {"orderId": order["orderId"], "status": "PENDING"}
 
 
 async def test_a_cancellation_nobody_confirms_is_told_as_such_after_five_seconds(edge: "Edge"):

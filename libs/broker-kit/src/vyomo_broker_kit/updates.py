@@ -66,8 +66,8 @@ def update_of_change(
             return OrderUpdate(
                 state=order.state,
                 at=at,
-                reason_code=ReasonCode.BROKER_REFUSED,
-                reason=f"not sent: {cause}",
+                reason_code=ReasonCode.BROKER_UNREACHABLE,
+                reason=f"the {change.action.lower()} was not sent: {cause}",
                 clears_pending_action=settles,
             )
         case Accepted() | Unknown():

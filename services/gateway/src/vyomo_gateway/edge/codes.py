@@ -105,6 +105,7 @@ SHOWN: Final[Mapping[Code, Shown]] = {
     Code.IOC_REMAINDER: Shown("5 of 10 could not trade at once"),
     Code.DAY_ENDED: Shown("the day ended before the order traded in full"),
     Code.BROKER_REFUSED: Shown(f"the broker refused to cancel {_ORDER}; it is still OPEN"),
+    Code.BROKER_UNREACHABLE: Shown(f"the broker could not be reached to cancel {_ORDER}; it is still OPEN"),
     Code.OUTCOME_UNKNOWN: Shown("the broker has not said what became of the order; it is being found out"),
     Code.NOT_FOUND_AT_BROKER: Shown("the broker does not know the order: it was not placed"),
     Code.EXPIRED_UNSENT: Shown("not sent: no broker worker took the order before its deadline"),

@@ -65,6 +65,7 @@ MODIFY_REFUSALS: Final = (
     ReasonCode.MARKET_CLOSED,
     ReasonCode.NO_QUOTE,
     ReasonCode.BROKER_REFUSED,
+    ReasonCode.BROKER_UNREACHABLE,
 )
 
 router = APIRouter(prefix="/api/brokers/accounts/{account_id:int}", tags=["orders"], route_class=GatewayRoute)
@@ -229,6 +230,7 @@ async def modify_order(  # noqa: PLR0917 - FastAPI passes them by name
         ReasonCode.ORDER_NOT_PENDING,
         *BODY_ERRORS,
         ReasonCode.BROKER_REFUSED,
+        ReasonCode.BROKER_UNREACHABLE,
         *COMMAND_ERRORS,
         otherwise={
             202: (

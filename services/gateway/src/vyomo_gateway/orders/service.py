@@ -209,23 +209,30 @@ def _not_modified(order: Order) -> ApiError:
             ReasonCode.ACTION_PENDING,
             f"{order.order_id} was not modified: a cancellation that came later overtook it",
         )
-    else:
-        error = ApiError(
-            order.reason_code or ReasonCode.BROKER_REFUSED,
-            f"the broker refused to modify {order.order_id}: {order.reason or 'it gave no reason'}; "
-            f"it is still {order.state} as it was",
-        )
-    error.order = order
-    return error
+        error.order = order
+        return error
+    return _refused(order, "modify")
 
 
 def _not_cancelled(order: Order) -> ApiError:
     if order.state.is_terminal:
         return _too_late(order, "cancellation")
-    why = f": {order.reason}" if order.reason else ""
+    return _refused(order, "cancel")
+
+
+def _refused(order: Order, action: str) -> ApiError:
+    """The order's reason says why the change was not made; a user's own reason for a cancellation says nothing of that."""
+    code = order.reason_code
+    if code is None or code is ReasonCode.USER_CANCELLED:
+        code = ReasonCode.BROKER_REFUSED
+    if code is ReasonCode.BROKER_UNREACHABLE:
+        said = f"the broker could not be reached to {action} {order.order_id}"
+    else:
+        why = f": {order.reason}" if order.reason else ""
+        said = f"the broker refused to {action} {order.order_id}{why}"
     error = ApiError(
-        ReasonCode.BROKER_REFUSED,
-        f"the broker refused to cancel {order.order_id}{why}; it is still {order.state}",
+        code,
+        f"{said}; it is still {order.state}",
         detail={"orderId": order.order_id, "status": order.status},
     )
     error.order = order
