@@ -1,3 +1,4 @@
+import errno
 import os
 from pathlib import Path
 
@@ -26,6 +27,22 @@ def test_large_log_is_rotated_under_its_writer(tmp_path: Path) -> None:
         "worker.log.3",
     ]
     assert (tmp_path / "worker.log.1").read_text().startswith("round 4")
+
+
+def test_full_disk_keeps_the_logs_there_are(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "worker.log").write_text("grown too large")
+    (tmp_path / "worker.log.1").write_text("older")
+
+    def no_room(*_: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr("shutil.copyfileobj", no_room)
+
+    assert rotate_large_logs(tmp_path, max_bytes=5) == []
+    assert {path.name: path.read_text() for path in tmp_path.iterdir()} == {
+        "worker.log": "grown too large",
+        "worker.log.1": "older",
+    }
 
 
 def test_small_log_is_left_alone(tmp_path: Path) -> None:

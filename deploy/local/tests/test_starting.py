@@ -149,3 +149,13 @@ def test_services_that_end_are_announced_with_their_return(cli: "Cli") -> None:
 
     log = StateFolder(cli.state.root).logs / "supervisor.log"
     assert wait_until(lambda: "! worker: ready again" in log.read_text(), timeout_seconds=10)
+
+
+def test_services_are_looked_after_on_a_full_disk(cli: "Cli") -> None:
+    started = cli.up(FAKE_FULL_DISK="yes")
+    assert started.returncode == 0, started.stdout
+
+    os.kill(cli.service("worker")["pid"], signal.SIGKILL)
+
+    assert wait_until(lambda: cli.service("worker")["restarts"] == 1, timeout_seconds=40)
+    assert wait_until(lambda: cli.status()["health"] == "ok", timeout_seconds=40)

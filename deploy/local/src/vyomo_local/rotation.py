@@ -17,7 +17,9 @@ def rotate_large_logs(folder: Path, *, max_bytes: int = MAX_BYTES, kept: int = K
     """
     rotated: list[Path] = []
     for path in folder.glob("*.log"):
-        with contextlib.suppress(FileNotFoundError):
+        with contextlib.suppress(
+            OSError
+        ):  # gone meanwhile, or no room for the copy: the next round tries again
             if path.stat().st_size > max_bytes:
                 _rotate(path, kept)
                 rotated.append(path)
@@ -25,15 +27,21 @@ def rotate_large_logs(folder: Path, *, max_bytes: int = MAX_BYTES, kept: int = K
 
 
 def _rotate(path: Path, kept: int) -> None:
+    copy = path.with_name(f"{path.name}.new")
+    try:
+        with (
+            path.open("rb") as source,
+            os.fdopen(os.open(copy, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as target,
+        ):
+            shutil.copyfileobj(source, target, 1024**2)
+    except OSError:
+        copy.unlink(missing_ok=True)
+        raise
     for number in range(kept - 1, 0, -1):
         older = numbered(path, number)
         if older.exists():
             older.replace(numbered(path, number + 1))
-    with (
-        path.open("rb") as source,
-        os.fdopen(os.open(numbered(path, 1), os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as target,
-    ):
-        shutil.copyfileobj(source, target, 1024**2)
+    copy.replace(numbered(path, 1))
     os.truncate(path, 0)
 
 

@@ -110,7 +110,8 @@ class Supervisor:
 
     def publish(self) -> None:
         self._publishing = None
-        write_status(self._state, self.status())
+        with contextlib.suppress(OSError):  # a full disk is no reason to end what is supervised
+            write_status(self._state, self.status())
 
     def status(self) -> dict[str, Any]:
         return {

@@ -1,6 +1,7 @@
 """What the supervisor keeps alive: embedded servers and services, each restarted with back-off when it ends."""
 
 import asyncio
+import contextlib
 import enum
 import os
 import signal
@@ -237,7 +238,8 @@ class ServiceUnit(Unit):
         self._spawned_at = self._heartbeat_at = time.monotonic()
         record = ProcessRecord.of(self._process.pid)
         if record is not None:
-            record.write(self._record_path)
+            with contextlib.suppress(OSError):  # on a full disk we look after it all the same
+                record.write(self._record_path)
         exit_code = await wait_exit(self._process)
         self._record_path.unlink(missing_ok=True)
         return exit_code

@@ -1,5 +1,6 @@
 """The life of one embedded server: lock, prepare, launch, wait, stop; the same for PostgreSQL and NATS."""
 
+import contextlib
 import fcntl
 import os
 import signal
@@ -158,7 +159,8 @@ class EmbeddedServer(ABC):
         )
         record = ProcessRecord.of(self._process.pid)
         if record is not None:
-            record.write(self._record_path)
+            with contextlib.suppress(OSError):  # on a full disk the server is looked after all the same
+                record.write(self._record_path)
 
     def _take_lock(self) -> None:
         if self._lock is not None:
