@@ -100,19 +100,24 @@ def _parser() -> argparse.ArgumentParser:
         "VYOMO_EVENTS_URL=$(./vyomo events-url) .vyomo/venv/bin/python examples/event_subscriber.py",
     )
     add("doctor", "check machine, disk, clock, ports, bus and database, and say what to do", "./vyomo doctor")
-    add("test", "run the tests; arguments go to pytest", "./vyomo test libs/ledger -k outbox -x")
+    add(
+        "test",
+        "run the tests; arguments go to pytest, and all tests run side by side when none are chosen",
+        "./vyomo test libs/ledger -k outbox -x",
+    )
     check = add("check", "check format, lint rules, types and import rules", "./vyomo check lint types")
     check.add_argument(
         "names", nargs="*", type=_check_name, metavar="NAME", help="format, lint, types or imports"
     )
     add(
         "bench",
-        "measure latency, throughput and memory; arguments go to the benchmark",
+        "measure latency, throughput and memory; arguments go to the benchmark (its own help: ./vyomo bench -- --help)",
         "./vyomo bench --quick --json",
     )
     add(
         "chaos",
-        "kill, pause and wipe the parts of a system of its own under load, and count what was lost or doubled",
+        "kill, pause and wipe the parts of a system of its own under load, and count what was lost or doubled "
+        "(its own help: ./vyomo chaos -- --help)",
         "./vyomo chaos --minutes 3 --seed 7",
     )
     return parser
