@@ -81,7 +81,8 @@ async def test_subscriber_hears_events_and_can_do_nothing_else(nats_server: Embe
         await subscriber.subscribe(subject, cb=on_message)
     for subject in ("vyomo.v1.cmd.order.place", "vyomo.v1.evt.paper.0", "$JS.API.STREAM.NAMES"):
         await subscriber.publish(subject, b"forged")
-    await subscriber.flush()
+    for client in (services, subscriber, services, subscriber):  # twice: see `Bus.until_subscribed`
+        await client.flush()
 
     for subject in ("vyomo.v1.cmd.order.place", "_INBOX.anybody.1", "vyomo.v1.evt.paper.0"):
         await services.publish(subject, subject.encode())

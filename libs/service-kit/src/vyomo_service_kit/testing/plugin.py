@@ -13,6 +13,7 @@ empty_database_url  URL of a fresh database without any table, dropped after the
 import itertools
 import shutil
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import pytest
@@ -22,6 +23,15 @@ if TYPE_CHECKING:
 
 _TEMPLATE = "vyomo_template"
 _numbers = itertools.count(1)
+
+
+def pytest_configure() -> None:
+    """Others use these cores too: how long Hypothesis takes for an example says nothing."""
+    with suppress(ImportError):
+        from hypothesis import HealthCheck, settings  # noqa: PLC0415
+
+        settings.register_profile("shared cores", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+        settings.load_profile("shared cores")
 
 
 @pytest.fixture(scope="session", autouse=True)
