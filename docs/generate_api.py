@@ -12,7 +12,7 @@ from vyomo_gateway.edge.codes import ONLY_IN_ORDERS, SHOWN
 from vyomo_gateway.services import Services
 
 PAGE: Final = Path(__file__).parent / "api.md"
-_METHODS: Final = ("get", "post", "patch", "delete")
+_METHODS: Final = ("get", "put", "post", "patch", "delete")
 
 _HEAD: Final = """\
 # API
@@ -75,6 +75,7 @@ _WEBSOCKET: Final = """\
 | `hello` | `cursor` |
 | `order` | `cursor`, `sequence`, `order`, `trades` |
 | `position`, `holding`, `margin` | the thing as it now is |
+| `risk` | `cursor`, `sequence`, `event`: a switch, a change of limits or an exit-all |
 | `price` | `prices`: the instruments that moved, at most ten messages a second |
 | `live` | replay and snapshots are through |
 | `subscribed`, `pong`, `error` | answers to what the client said |

@@ -30,11 +30,20 @@ from vyomo_contracts.commands import (
 from vyomo_contracts.events import BrokerEvents
 from vyomo_contracts.messages import Envelope
 from vyomo_contracts.queries import QuoteReply, QuoteRequest, TickFrame, WatchInstruments
+from vyomo_contracts.risk_commands import (
+    ExitAllBatch,
+    ExitReplies,
+    ReadRiskBatch,
+    RiskReplies,
+    SetRiskLimitsBatch,
+    SwitchTradingBatch,
+)
 from vyomo_contracts.schemas import MESSAGES
 from vyomo_contracts.topology import STREAMS, SYNC_CONSUMER, worker_consumer
 from vyomo_contracts.vocabulary import Broker
 from vyomo_gateway.events.feed import EventFeed
 from vyomo_order_router.handlers import register_handlers
+from vyomo_order_router.risk_handlers import register_risk_handlers
 from vyomo_service_kit.bus import Bus
 from vyomo_sync.app import register as register_sync
 from vyomo_sync.handlers import Handlers
@@ -55,6 +64,10 @@ SUBJECTS: Final[tuple[Row, ...]] = (
     (subjects.MODIFY_ORDERS, "gateway", "order-router", ModifyOrders, OrderReplies),
     (subjects.CREATE_ACCOUNTS, "gateway", "order-router", CreateAccounts, AccountReplies),
     (subjects.SET_ACCOUNTS_ACTIVE, "gateway", "order-router", SetAccountsActive, AccountReplies),
+    (subjects.SWITCH_TRADING, "gateway", "order-router", SwitchTradingBatch, RiskReplies),
+    (subjects.SET_RISK_LIMITS, "gateway", "order-router", SetRiskLimitsBatch, RiskReplies),
+    (subjects.READ_RISK, "gateway", "order-router", ReadRiskBatch, RiskReplies),
+    (subjects.EXIT_ALL, "gateway", "order-router", ExitAllBatch, ExitReplies),
     (subjects.SYNC_POSITIONS, "gateway", "sync", SyncPositionsBatch, SyncReplies),
     (subjects.QUOTES, "gateway", "paper-exchange", QuoteRequest, QuoteReply),
     (subjects.WATCH_INSTRUMENTS, "gateway", "paper-exchange", WatchInstruments, None),
@@ -79,6 +92,7 @@ SUBJECTS: Final[tuple[Row, ...]] = (
 def asyncapi() -> str:
     bus = Bus("nats://localhost:4222", name="documentation")
     register_handlers(bus.broker, _NOTHING, _NOTHING, _NOTHING, _NOTHING)
+    register_risk_handlers(bus.broker, _NOTHING, _NOTHING, _NOTHING)
     for broker in Broker:
         register_doorbell(bus.broker, broker=broker, ring=_NOTHING)
     register_sync(bus.broker, Handlers(_NOTHING, _NOTHING, _NOTHING))

@@ -82,8 +82,11 @@ def api(system: System) -> Iterator[httpx.Client]:
 
 @pytest.fixture
 def account(api: httpx.Client) -> int:
-    """A fresh paper account with unlimited capital."""
+    """A fresh paper account with unlimited capital that takes orders at any rate."""
     body = {"broker": "paper", "clientId": f"TEST{next(_numbers)}", "initialCapital": "unlimited"}
     answer = api.post("/api/brokers/accounts", json=body)
     assert answer.status_code == 201, answer.text
-    return answer.json()["account"]["id"]
+    account: int = answer.json()["account"]["id"]
+    limits = api.put("/api/risk/limits", params={"accountId": account}, json={"ordersPerSecond": 100_000})
+    assert limits.status_code == 200, limits.text
+    return account

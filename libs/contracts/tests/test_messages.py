@@ -73,7 +73,9 @@ def simple_values_of(annotation: Any, limits: Limits) -> st.SearchStrategy[Any]:
     if annotation is int:
         return st.integers(low + (Gt in limits), high)
     if annotation is Decimal:
-        return st.decimals(max(low, 0) if Ge in limits else -(10**9), 10**9, places=4, allow_nan=False)
+        lowest = limits.get(Gt, limits.get(Ge, -(10**9)))
+        values = st.decimals(lowest, limits.get(Le, 10**9), places=4, allow_nan=False)
+        return values.filter(lambda value: value > lowest) if Gt in limits else values
     plain: dict[Any, st.SearchStrategy[Any]] = {
         bool: st.booleans(),
         date: st.dates(),

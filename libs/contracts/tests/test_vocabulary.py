@@ -74,4 +74,14 @@ def test_risk_reasons_are_those_that_leave_a_denied_order() -> None:
     assert {code for code in ReasonCode if code.is_risk} == {
         ReasonCode.RISK_QUANTITY_ABOVE_FREEZE,
         ReasonCode.RISK_ORDER_VALUE_ABOVE_LIMIT,
+        ReasonCode.RISK_ORDER_QUANTITY_ABOVE_LIMIT,
+        ReasonCode.RISK_PRICE_FAR_FROM_LAST,
+        ReasonCode.RISK_LAST_PRICE_UNKNOWN,
+        ReasonCode.RISK_OPEN_ORDERS_ABOVE_LIMIT,
+        ReasonCode.RISK_POSITION_ABOVE_LIMIT,
+        ReasonCode.RISK_EXPOSURE_ABOVE_LIMIT,
+        ReasonCode.RISK_DUPLICATE_ORDER,
+        ReasonCode.RISK_REDUCE_ONLY,
+        ReasonCode.TRADING_REDUCING,
+        ReasonCode.TRADING_HALTED,
     }

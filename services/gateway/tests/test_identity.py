@@ -1,6 +1,7 @@
 """Who may call what: every route, without a key, with a wrong one, with one that only reads, and as another user."""
 
 import asyncio
+import json
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,11 +11,14 @@ import asyncpg
 import httpx
 import pytest
 from fastapi import FastAPI
+from nats.aio.msg import Msg
 from pydantic import ValidationError
 from sqlalchemy import select
 from websockets.exceptions import InvalidStatus
 
+from vyomo_contracts import subjects
 from vyomo_contracts.messages import Principal
+from vyomo_contracts.risk_commands import RiskReplies
 from vyomo_gateway import app as application
 from vyomo_gateway.identity.authentication import Caller
 from vyomo_gateway.identity.guard import PUBLIC_PATHS
@@ -23,6 +27,7 @@ from vyomo_gateway.provision import main, provision
 from vyomo_gateway.reading import Records, Statement
 from vyomo_gateway.settings import GatewaySettings
 from vyomo_ledger.tables import broker_accounts
+from vyomo_ledger.testing import USER
 from vyomo_service_kit.database import open_database
 from vyomo_service_kit.sealing import PEPPER_FILE, ensure_keys
 from vyomo_service_kit.testing.waiting import eventually
@@ -53,11 +58,19 @@ OTHER_USER: dict[tuple[str, str], int] = {
     ("GET", "/api/instruments"): 200,
     ("GET", "/api/quotes"): 200,
     ("GET", "/api/events"): 200,
+    ("GET", "/api/risk/limits"): 404,
+    ("PUT", "/api/risk/limits"): 404,
+    ("GET", "/api/risk/state"): 200,
+    ("POST", "/api/risk/kill"): 404,
+    ("POST", "/api/risk/exit-all"): 404,
 }
 BODIES: dict[tuple[str, str], dict[str, Any]] = {
     ("POST", "/api/brokers/accounts"): {"broker": "paper", "clientId": "NEW"},
     ("PATCH", "/api/brokers/accounts/{accountId}"): {"isActive": True},
     ("PATCH", "/api/brokers/accounts/{accountId}/orders/{orderId}"): {"quantity": 5},
+    ("PUT", "/api/risk/limits"): {"maxOpenOrders": 5},
+    ("POST", "/api/risk/kill"): {"scope": "account", "id": 1, "state": "HALTED", "reason": "drill"},
+    ("POST", "/api/risk/exit-all"): {"accountId": 1, "key": "k"},
 }
 
 
@@ -76,10 +89,15 @@ async def ask(
     if path.endswith("/orders") and method == "POST":
         body = edge.order_body()
     concrete = path.format(accountId=edge.world.account, orderId=order_id, sessionId=7)
-    query = {"i": "NSE:RELIANCE"} if path == "/api/quotes" else None
+    queries = {
+        "/api/quotes": {"i": "NSE:RELIANCE"},
+        "/api/risk/limits": {"accountId": str(edge.world.account)},
+    }
+    query = queries.get(path)
     headers = {} if key is None else {"Authorization": f"Bearer {key}"}
-    async with httpx.AsyncClient(base_url=edge.url) as client:
-        return await client.request(method, concrete, json=body, params=query, headers=headers)
+    # Made by hand, so that the client's own key does not come along.
+    request = httpx.Request(method, edge.url + concrete, json=body, params=query, headers=headers)
+    return await edge.client.send(request)
 
 
 def plain_app() -> FastAPI:
@@ -92,6 +110,33 @@ def test_every_route_has_a_row():
     assert set(routes(app)) == set(OTHER_USER)
 
 
+@pytest.fixture
+async def risk_answers(edge: "Edge") -> None:
+    """In the router's place: an account is its user's, or not there."""
+
+    async def answer(message: Msg) -> None:
+        [item] = json.loads(message.data)["items"]
+        named = item.get("account_id") or item.get("scope_id")
+        if named and item["principal"]["user_id"] != USER:
+            reply: dict[str, Any] = {"problem": {"code": "ACCOUNT_NOT_FOUND", "message": "no"}}
+        elif message.subject == subjects.EXIT_ALL:
+            reply = {}
+        else:
+            reply = {"risk": {"limits": {}, "effective": {}}}
+        head = edge.behind.reply_head(RiskReplies) | {"time": "2026-02-12T08:00:00Z", "items": [reply]}
+        await message.respond(json.dumps(head).encode())
+
+    for subject in (
+        subjects.READ_RISK,
+        subjects.SET_RISK_LIMITS,
+        subjects.SWITCH_TRADING,
+        subjects.EXIT_ALL,
+    ):
+        await edge.world.bus.client.subscribe(subject, cb=answer)
+    await edge.world.bus.client.flush()
+
+
+@pytest.mark.usefixtures("risk_answers")
 async def test_the_matrix_of_routes_and_keys(edge: "Edge"):
     order_id = (await edge.place())["orderId"]
     wrong_secret = edge.key[:-1] + ("A" if edge.key[-1] != "A" else "B")

@@ -15,6 +15,7 @@ from vyomo_gateway.events import hub
 from vyomo_gateway.events.reads import REPLAY_PAGE, EventRecord
 from vyomo_gateway.identity.authentication import Caller
 from vyomo_gateway.orders.schemas import OrderEventView
+from vyomo_gateway.risk.schemas import RiskEventView
 
 if TYPE_CHECKING:
     from conftest import Edge
@@ -28,10 +29,10 @@ def endless(monkeypatch: pytest.MonkeyPatch) -> list[int]:
 
     async def page(
         self: EventRecord, caller: Caller, since: int, limit: int
-    ) -> tuple[list[OrderEventView], int]:
+    ) -> tuple[list[OrderEventView | RiskEventView], int]:
         events, _ = await read_page(self, caller, since, limit)
         pages.append(len(events))
-        return (events * REPLAY_PAGE)[:REPLAY_PAGE], since
+        return (list(events) * REPLAY_PAGE)[:REPLAY_PAGE], since
 
     monkeypatch.setattr(EventRecord, "page", page)
     return pages

@@ -98,7 +98,14 @@ class Api:
         self._connection.close()
 
     async def create_account(self, client_id: str) -> int:
-        return await self._create({"broker": "paper", "clientId": client_id, "initialCapital": "unlimited"})
+        """A paper account that takes orders at any rate: by default it is as slow as a real broker."""
+        body = {"broker": "paper", "clientId": client_id, "initialCapital": "unlimited"}
+        account = await self._create(body)
+        reply = await self.call(
+            "PUT", f"/api/risk/limits?accountId={account}", {"ordersPerSecond": 1_000_000}
+        )
+        _expect(reply, 200)
+        return account
 
     async def create_live_account(self, client_id: str) -> int:
         """An account whose orders take the way of a real broker's."""

@@ -7,6 +7,7 @@ from pydantic import Field
 from vyomo_contracts.messages import Envelope, Tolerant
 from vyomo_contracts.orders import Fill, Order
 from vyomo_contracts.portfolio import Funds, Holding, Position
+from vyomo_contracts.risk import RiskDecision
 
 
 class OrderChanged(Tolerant):
@@ -36,8 +37,18 @@ class FundsChanged(Tolerant):
     funds: Funds
 
 
+class RiskChanged(Tolerant):
+    """A switch was thrown, a limit changed, or everything told to be closed."""
+
+    kind: Literal["risk"] = "risk"
+    sequence: int
+    """In the one order of all events of the record, order events included."""
+    cursor: int
+    decision: RiskDecision
+
+
 Event = Annotated[
-    OrderChanged | PositionChanged | HoldingChanged | FundsChanged,
+    OrderChanged | PositionChanged | HoldingChanged | FundsChanged | RiskChanged,
     Field(discriminator="kind"),
 ]
 

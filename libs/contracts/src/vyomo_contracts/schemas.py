@@ -28,6 +28,14 @@ from vyomo_contracts.compatibility import breaking_changes
 from vyomo_contracts.events import BrokerEvents
 from vyomo_contracts.messages import Envelope, Failure, Tolerant
 from vyomo_contracts.queries import QuoteReply, QuoteRequest, TickFrame, WatchInstruments
+from vyomo_contracts.risk_commands import (
+    ExitAllBatch,
+    ExitReplies,
+    ReadRiskBatch,
+    RiskReplies,
+    SetRiskLimitsBatch,
+    SwitchTradingBatch,
+)
 
 FOLDER: Final = Path(__file__).parents[2] / "schemas"
 
@@ -41,6 +49,12 @@ ENVELOPES: Final[tuple[type[Envelope], ...]] = (
     AccountReplies,
     SyncPositionsBatch,
     SyncReplies,
+    SwitchTradingBatch,
+    SetRiskLimitsBatch,
+    ReadRiskBatch,
+    RiskReplies,
+    ExitAllBatch,
+    ExitReplies,
     RingDoorbell,
     BrokerEvents,
     QuoteRequest,

@@ -1,6 +1,6 @@
 """Every NATS subject, spelled once.
 
-Requests (`cmd.order`, `cmd.account`, `qry`) are core NATS and in no stream: a stream bound to them would answer in the
+Requests (`cmd.order`, `cmd.account`, `cmd.risk`, `qry`) are core NATS and in no stream: a stream bound to them would answer in the
 server's name instead of the service.
 """
 
@@ -13,6 +13,10 @@ CANCEL_ORDERS: Final = f"{ROOT}.cmd.order.cancel"
 MODIFY_ORDERS: Final = f"{ROOT}.cmd.order.modify"
 CREATE_ACCOUNTS: Final = f"{ROOT}.cmd.account.create"
 SET_ACCOUNTS_ACTIVE: Final = f"{ROOT}.cmd.account.set_active"
+SWITCH_TRADING: Final = f"{ROOT}.cmd.risk.switch"
+SET_RISK_LIMITS: Final = f"{ROOT}.cmd.risk.set_limits"
+EXIT_ALL: Final = f"{ROOT}.cmd.risk.exit_all"
+READ_RISK: Final = f"{ROOT}.qry.risk.read"
 SYNC_POSITIONS: Final = f"{ROOT}.cmd.account.sync"
 WATCH_INSTRUMENTS: Final = f"{ROOT}.cmd.market.watch"
 QUOTES: Final = f"{ROOT}.qry.market.quotes"

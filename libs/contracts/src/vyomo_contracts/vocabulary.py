@@ -170,6 +170,34 @@ class Origin(Word):
     RECONCILIATION = "reconciliation"
 
 
+class TradingState(Word):
+    """What an account may do. Cancelling is always possible."""
+
+    ACTIVE = "ACTIVE"
+    REDUCING = "REDUCING"
+    """Only orders that bring a position closer to zero."""
+    HALTED = "HALTED"
+    """Nothing new is sent, neither entries nor exits; what was pending is cancelled."""
+
+
+class ControlScope(Word):
+    """How much of a user's (or everybody's) accounts a switch covers."""
+
+    GLOBAL = "global"
+    BROKER = "broker"
+    ACCOUNT = "account"
+
+
+class ControlCause(Word):
+    """Who threw a switch. Each cause has its own, so that releasing one does not release another."""
+
+    SWITCH = "SWITCH"
+    """A person or a program of theirs."""
+    DAILY_LOSS = "DAILY_LOSS"
+    BREAKER = "BREAKER"
+    """Too many orders whose outcome is unknown."""
+
+
 class Scope(Word):
     """What an API key may do."""
 

@@ -23,6 +23,7 @@ from vyomo_gateway.orders.endpoints import router as orders
 from vyomo_gateway.orders.fast_lane import FastLane
 from vyomo_gateway.orders.schemas import OrderBody
 from vyomo_gateway.portfolio.endpoints import router as portfolio
+from vyomo_gateway.risk.endpoints import router as risk
 from vyomo_gateway.services import Services
 from vyomo_gateway.system.endpoints import router as system
 
@@ -47,7 +48,7 @@ def create_app(services: Services) -> FastAPI:
         redirect_slashes=False,
     )
     app.state.services = services
-    for router in (accounts, orders, portfolio, market, events, system):
+    for router in (accounts, orders, portfolio, market, risk, events, system):
         app.include_router(router)
     register_error_handlers(app)
     install_docs_page(app)

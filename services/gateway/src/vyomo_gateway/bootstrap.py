@@ -20,6 +20,8 @@ from vyomo_gateway.orders.placing import OrderPlacer
 from vyomo_gateway.orders.service import OrderService
 from vyomo_gateway.portfolio.service import PortfolioService
 from vyomo_gateway.reading import Records
+from vyomo_gateway.risk.commands import RiskCommands
+from vyomo_gateway.risk.service import RiskService
 from vyomo_gateway.services import Services
 from vyomo_gateway.settings import GatewaySettings
 from vyomo_gateway.system.service import HealthService
@@ -69,6 +71,7 @@ async def open_gateway(settings: GatewaySettings) -> AsyncGenerator[ASGIApp]:
             place_order=OrderPlacer(orders, identifiers),
             portfolio=PortfolioService(records, commands, quotes),
             market=MarketService(records, quotes),
+            risk=RiskService(RiskCommands(bus, envelopes, timeout_seconds=settings.request_timeout_seconds)),
             events=events,
             live=LiveService(hub, events, records, quotes),
             health=HealthService(bus, records),

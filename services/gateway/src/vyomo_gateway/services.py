@@ -14,6 +14,7 @@ from vyomo_gateway.market.service import MarketService
 from vyomo_gateway.orders.placing import OrderPlacer
 from vyomo_gateway.orders.service import OrderService
 from vyomo_gateway.portfolio.service import PortfolioService
+from vyomo_gateway.risk.service import RiskService
 from vyomo_gateway.system.service import HealthService
 
 
@@ -25,6 +26,7 @@ class Services:
     place_order: OrderPlacer
     portfolio: PortfolioService
     market: MarketService
+    risk: RiskService
     events: EventRecord
     live: LiveService
     health: HealthService

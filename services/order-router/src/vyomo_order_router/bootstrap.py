@@ -4,21 +4,28 @@ import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import AsyncExitStack, asynccontextmanager
 
+from vyomo_contracts.risk import RiskLimits
 from vyomo_contracts.topology import SYNC_CONSUMER, worker_consumer
 from vyomo_contracts.vocabulary import Broker
 from vyomo_ledger.instruments import InstrumentDirectory
-from vyomo_ledger.writing import EventPublisher, Ledger
+from vyomo_ledger.writing import Controls, EventPublisher, Halting, Ledger
 from vyomo_ledger.writing.leases import Lease
 from vyomo_ledger.writing.relay import Relay
 from vyomo_ledger.writing.sweeper import Sweeper
 from vyomo_order_router.accounts import AccountService
 from vyomo_order_router.adapters.accounts import AccountStore
+from vyomo_order_router.adapters.prices import LastPrices
+from vyomo_order_router.adapters.risk import RiskStore
+from vyomo_order_router.assessing import Assessing
 from vyomo_order_router.changing import OrderChanging
-from vyomo_order_router.domain.risk import FreezeQuantity, OrderValue
+from vyomo_order_router.controlling import Controlling
 from vyomo_order_router.doorbell import Doorbell
+from vyomo_order_router.exiting import Exiting
 from vyomo_order_router.handlers import SOURCE, Replying, register_handlers
 from vyomo_order_router.placing import OrderPlacing
+from vyomo_order_router.risk_handlers import register_risk_handlers
 from vyomo_order_router.settings import OrderRouterSettings
+from vyomo_order_router.watching import RiskWatch
 from vyomo_service_kit.bus import Bus, declare_topology
 from vyomo_service_kit.clock import SystemClock
 from vyomo_service_kit.database import open_database
@@ -28,6 +35,7 @@ from vyomo_service_kit.runtime import cancel_and_wait, repeat
 
 RELAY_SECONDS = 1.0
 SWEEP_SECONDS = 1.0
+RISK_SECONDS = 1.0
 TOPOLOGY_SECONDS = 5.0
 LOCK_SECONDS = 1.0
 """Twice this, for a list and then for its busy account alone, is within what a caller waits for its answer."""
@@ -56,20 +64,29 @@ async def order_router(settings: OrderRouterSettings) -> AsyncGenerator[None]:
         accounts = AccountStore(database, clock)
         instruments = InstrumentDirectory(database, clock)
         doorbell = Doorbell(bus, clock, identifiers, partitions=settings.partitions)
-        rules = (FreezeQuantity(), OrderValue(settings.max_order_value))
+        prices = LastPrices(bus, clock, identifiers)
+        risk = RiskStore(database, default_limits(settings))
+        assessing = Assessing(risk, prices, clock)
         placing = OrderPlacing(
             ledger=ledger,
-            accounts=accounts,
+            accounts=risk,
             instruments=instruments,
             doorbell=doorbell,
-            rules=rules,
+            assessing=assessing,
             clock=clock,
             identifiers=identifiers,
             settings=settings,
         )
-        changing = OrderChanging(ledger, instruments, doorbell, rules, clock)
-        register_handlers(
-            bus.broker, placing, changing, AccountService(accounts), Replying(clock, identifiers)
+        changing = OrderChanging(ledger, instruments, doorbell, assessing, clock)
+        controls = Controls(database, publisher)
+        switched = asyncio.Event()
+        replying = Replying(clock, identifiers)
+        register_handlers(bus.broker, placing, changing, AccountService(accounts), replying)
+        register_risk_handlers(
+            bus.broker,
+            Controlling(controls, risk, clock, switched),
+            Exiting(controls, risk, instruments, placing, clock),
+            replying,
         )
 
         async def declare() -> None:
@@ -84,6 +101,8 @@ async def order_router(settings: OrderRouterSettings) -> AsyncGenerator[None]:
         holder = identifiers.message_id()
         relay = Relay(database, publisher, Lease(database, name="relay", holder=holder))
         sweeper = Sweeper(ledger, clock, Lease(database, name="sweeper", holder=holder), doorbell.ring)
+        halting = Halting(ledger, clock, doorbell.ring)
+        watch = RiskWatch(controls, risk, prices, clock, Lease(database, name="risk", holder=holder))
 
         async def relay_once() -> None:
             await relay.run_once()
@@ -91,9 +110,20 @@ async def order_router(settings: OrderRouterSettings) -> AsyncGenerator[None]:
         loops = [
             asyncio.create_task(repeat(relay_once, every_seconds=RELAY_SECONDS, name="relay")),
             asyncio.create_task(repeat(sweeper.run_once, every_seconds=SWEEP_SECONDS, name="sweeper")),
+            asyncio.create_task(
+                repeat(halting.run_once, every_seconds=RISK_SECONDS, name="halting", wake=switched)
+            ),
+            asyncio.create_task(repeat(watch.run_once, every_seconds=RISK_SECONDS, name="risk")),
             asyncio.create_task(repeat(declare, every_seconds=TOPOLOGY_SECONDS, name="topology")),
         ]
         try:
             yield
         finally:
             await cancel_and_wait(*loops)
+
+
+def default_limits(settings: OrderRouterSettings) -> dict[Broker, RiskLimits]:
+    """What holds where nobody set anything; the order rates of the real brokers are their own."""
+    limits = RiskLimits(max_order_value=settings.max_order_value)
+    paper = limits.model_copy(update={"orders_per_second": settings.paper_orders_per_second})
+    return dict.fromkeys(Broker, limits) | {Broker.PAPER: paper}

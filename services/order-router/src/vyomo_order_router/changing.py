@@ -16,7 +16,8 @@ from vyomo_contracts.reasons import ReasonCode
 from vyomo_contracts.vocabulary import OrderState, PendingAction, Validity
 from vyomo_ledger.instruments import InstrumentDirectory
 from vyomo_ledger.writing import Ledger, LedgerTransaction, LostRaceError, PendingChange, Step
-from vyomo_order_router.domain.risk import Denied, RiskRule, decide
+from vyomo_order_router.assessing import Assessing
+from vyomo_order_router.domain.risk import Denied
 from vyomo_order_router.domain.validation import unknown_instrument, validate
 from vyomo_order_router.doorbell import Doorbell
 from vyomo_order_router.placing import record_unavailable
@@ -32,13 +33,13 @@ class OrderChanging:
         ledger: Ledger,
         instruments: InstrumentDirectory,
         doorbell: Doorbell,
-        rules: Sequence[RiskRule],
+        assessing: Assessing,
         clock: Clock,
     ) -> None:
         self._ledger = ledger
         self._instruments = instruments
         self._doorbell = doorbell
-        self._rules = rules
+        self._assessing = assessing
         self._clock = clock
 
     async def cancel(self, commands: Sequence[CancelOrder]) -> list[OrderReply]:
@@ -147,7 +148,7 @@ class OrderChanging:
         problem = validate(request, instrument, broker=order.broker, today=today)
         if problem is not None:
             return problem
-        decision = decide(self._rules, request, instrument)
+        decision = await self._assessing.assess_change(order, request, instrument)
         return decision.problem if isinstance(decision, Denied) else None
 
 

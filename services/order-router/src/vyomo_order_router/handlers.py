@@ -1,7 +1,7 @@
 """What the router serves over the bus. Requests are core NATS in a queue group: any router may serve any account."""
 
 from collections.abc import Sequence
-from typing import Final
+from typing import Any, Final
 
 from faststream.nats import NatsBroker
 
@@ -18,6 +18,7 @@ from vyomo_contracts.commands import (
     SetAccountsActive,
 )
 from vyomo_contracts.messages import Envelope
+from vyomo_contracts.risk_commands import ExitReplies, ExitReply, RiskReplies, RiskReply
 from vyomo_order_router.accounts import AccountService
 from vyomo_order_router.changing import OrderChanging
 from vyomo_order_router.placing import OrderPlacing
@@ -36,26 +37,26 @@ class Replying:
         self._identifiers = identifiers
 
     def orders(self, request: Envelope, items: Sequence[OrderReply]) -> OrderReplies:
-        return OrderReplies(
-            id=self._identifiers.message_id(),
-            type=OrderReplies.TYPE,
-            time=self._clock.now(),
-            correlation_id=request.correlation_id,
-            causation_id=request.id,
-            source=SOURCE,
-            items=tuple(items),
-        )
+        return OrderReplies(**self._head(request, OrderReplies), items=tuple(items))
 
     def accounts(self, request: Envelope, items: Sequence[AccountReply]) -> AccountReplies:
-        return AccountReplies(
-            id=self._identifiers.message_id(),
-            type=AccountReplies.TYPE,
-            time=self._clock.now(),
-            correlation_id=request.correlation_id,
-            causation_id=request.id,
-            source=SOURCE,
-            items=tuple(items),
-        )
+        return AccountReplies(**self._head(request, AccountReplies), items=tuple(items))
+
+    def risk(self, request: Envelope, items: Sequence[RiskReply]) -> RiskReplies:
+        return RiskReplies(**self._head(request, RiskReplies), items=tuple(items))
+
+    def exits(self, request: Envelope, items: Sequence[ExitReply]) -> ExitReplies:
+        return ExitReplies(**self._head(request, ExitReplies), items=tuple(items))
+
+    def _head(self, request: Envelope, reply: type[Envelope]) -> dict[str, Any]:
+        return {
+            "id": self._identifiers.message_id(),
+            "type": reply.TYPE,
+            "time": self._clock.now(),
+            "correlation_id": request.correlation_id,
+            "causation_id": request.id,
+            "source": SOURCE,
+        }
 
 
 def register_handlers(

@@ -24,10 +24,13 @@ from vyomo_ledger.writing import (
     KeyUse,
     Ledger,
     NewOrder,
+    Outdated,
     Replayed,
+    TooFast,
 )
-from vyomo_order_router.adapters.accounts import AccountStore, Owner
-from vyomo_order_router.domain.risk import Decision, Denied, RiskRule, decide
+from vyomo_order_router.adapters.risk import RiskAccount, RiskStore
+from vyomo_order_router.assessing import Assessed, Assessing, Candidate
+from vyomo_order_router.domain.risk import Approved, Denied
 from vyomo_order_router.domain.validation import unknown_instrument, validate
 from vyomo_order_router.doorbell import Doorbell
 from vyomo_order_router.settings import OrderRouterSettings
@@ -36,6 +39,9 @@ from vyomo_service_kit.database import BUSY, RecordUnavailableError
 from vyomo_service_kit.identifiers import IdentifierFactory
 
 log = structlog.get_logger()
+
+DECISIONS_AT_MOST: Final = 4
+"""How often an order is decided upon anew because its account changed meanwhile."""
 
 
 def account_missing(account_id: int) -> Problem:
@@ -56,10 +62,10 @@ class OrderPlacing:
         self,
         *,
         ledger: Ledger,
-        accounts: AccountStore,
+        accounts: RiskStore,
         instruments: InstrumentDirectory,
         doorbell: Doorbell,
-        rules: Sequence[RiskRule],
+        assessing: Assessing,
         clock: Clock,
         identifiers: IdentifierFactory,
         settings: OrderRouterSettings,
@@ -68,7 +74,7 @@ class OrderPlacing:
         self._accounts = accounts
         self._instruments = instruments
         self._doorbell = doorbell
-        self._rules = rules
+        self._assessing = assessing
         self._clock = clock
         self._identifiers = identifiers
         self._settings = settings
@@ -76,13 +82,42 @@ class OrderPlacing:
     async def place(self, commands: Sequence[PlaceOrder]) -> list[OrderReply]:
         """One reply a command, in order."""
         try:
-            return await self._place(commands)
+            return await self._place(commands, DECISIONS_AT_MOST)
         except RecordUnavailableError as error:
             log.warning("order.accept.record_unavailable", why=str(error), orders=len(commands))
             return [OrderReply(problem=record_unavailable())] * len(commands)
 
-    async def _place(self, commands: Sequence[PlaceOrder]) -> list[OrderReply]:
-        owners = await self._accounts.owners({command.account_id for command in commands})
+    async def _place(self, commands: Sequence[PlaceOrder], decisions: int) -> list[OrderReply]:
+        accounts = await self._accounts.accounts({command.account_id for command in commands})
+        checked = await self._check(commands, accounts)
+        replies = [OrderReply(problem=each) if isinstance(each, Problem) else None for each in checked]
+        await self._answer_replays(commands, accounts, replies)
+        places = [place for place, each in enumerate(checked) if isinstance(each, Candidate)]
+        candidates = [each for each in checked if isinstance(each, Candidate)]
+        assessed = await self._assessing.assess(candidates)
+        orders = [
+            self._new_order(commands[place], candidate.account, each)
+            for place, candidate, each in zip(places, candidates, assessed, strict=True)
+        ]
+        answers = await self._accept(orders)
+        again: list[int] = []
+        for place, new, each, answer in zip(places, orders, assessed, answers, strict=True):
+            if isinstance(answer, Outdated) and decisions > 1:
+                again.append(place)
+            denial = each.decision.problem if isinstance(each.decision, Denied) else None
+            replies[place] = _reply(answer, new, denial)
+        await self._ring(answers)
+        if again:
+            self._accounts.forget(commands[place].account_id for place in again)
+            decided_anew = await self._place([commands[place] for place in again], decisions - 1)
+            for place, reply in zip(again, decided_anew, strict=True):
+                replies[place] = reply
+        return [reply for reply in replies if reply is not None]
+
+    async def _check(
+        self, commands: Sequence[PlaceOrder], accounts: dict[int, RiskAccount]
+    ) -> list[Problem | Candidate]:
+        """A Problem is answered and not recorded; a candidate is recorded, also when risk denies it."""
         instruments = await self._instruments.find(
             {(command.order.exchange, command.order.symbol) for command in commands}
         )
@@ -93,32 +128,23 @@ class OrderPlacing:
             if instrument_key(command.order.exchange, command.order.symbol) not in instruments
         }
         listed_on = await self._instruments.listed_on(mistaken) if mistaken else {}
-        replies: list[OrderReply | None] = []
-        accepting: list[tuple[int, NewOrder, Problem | None]] = []
-        for place, command in enumerate(commands):
-            decision = self._decide(command, owners.get(command.account_id), instruments, listed_on)
-            if isinstance(decision, Problem):
-                replies.append(OrderReply(problem=decision))
-                continue
-            replies.append(None)
-            problem = decision.problem if isinstance(decision, Denied) else None
-            accepting.append((place, self._new_order(command, owners[command.account_id], problem), problem))
-        await self._answer_replays(commands, owners, replies)
-        answers = await self._accept([new for _, new, _ in accepting])
-        for (place, new, problem), answer in zip(accepting, answers, strict=True):
-            replies[place] = _reply(answer, new, problem)
-        await self._ring(answers)
-        return [reply for reply in replies if reply is not None]
+        return [
+            self._check_one(command, accounts.get(command.account_id), instruments, listed_on)
+            for command in commands
+        ]
 
     async def _answer_replays(
-        self, commands: Sequence[PlaceOrder], owners: dict[int, Owner], replies: list[OrderReply | None]
+        self,
+        commands: Sequence[PlaceOrder],
+        accounts: dict[int, RiskAccount],
+        replies: list[OrderReply | None],
     ) -> None:
         """A key that was used stands for its order for ever, also when that order could not be placed today any more."""
         refused = [
             (place, KeyUse(command.account_id, owner.user_id, command.idempotency_key, command.body_hash))
             for place, (command, reply) in enumerate(zip(commands, replies, strict=True))
             if reply is not None
-            and (owner := owners.get(command.account_id)) is not None
+            and (owner := accounts.get(command.account_id)) is not None
             and owner.user_id == command.principal.user_id
         ]
         if not refused:
@@ -128,51 +154,59 @@ class OrderPlacing:
             if replay is not None:
                 replies[place] = _replayed(replay)
 
-    def _decide(
+    def _check_one(
         self,
         command: PlaceOrder,
-        owner: Owner | None,
+        account: RiskAccount | None,
         instruments: dict[str, Instrument],
         listed_on: dict[str, list[str]],
-    ) -> Problem | Decision:
-        """A Problem is answered and not recorded; a Decision is recorded, also a denial."""
+    ) -> Problem | Candidate:
         now = self._clock.now()
         if command.deadline < now:
             return Problem(
                 code=ReasonCode.SERVICE_UNAVAILABLE,
                 message="the order reached the router too late and was left alone; repeat with the same Idempotency-Key",
             )
-        if owner is None or owner.user_id != command.principal.user_id:
+        if account is None or account.user_id != command.principal.user_id:
             return account_missing(command.account_id)
         request = command.order
         instrument = instruments.get(instrument_key(request.exchange, request.symbol))
         if instrument is None:
             return unknown_instrument(request, listed_on.get(request.symbol, []))
         today = now.astimezone(INDIA).date()
-        problem = validate(request, instrument, broker=owner.broker, today=today)
-        return problem or decide(self._rules, request, instrument)
+        problem = validate(request, instrument, broker=account.broker, today=today)
+        return problem or Candidate(account, request, instrument)
 
-    def _new_order(self, command: PlaceOrder, owner: Owner, denial: Problem | None) -> NewOrder:
+    def _new_order(self, command: PlaceOrder, account: RiskAccount, assessed: Assessed) -> NewOrder:
+        """The only place where an order becomes NEW: for one that is approved."""
+        match assessed.decision:
+            case Approved(request):
+                verdict: dict[str, object] = {"state": OrderState.NEW}
+            case Denied(request, problem):
+                verdict = {
+                    "state": OrderState.DENIED,
+                    "reason_code": problem.code,
+                    "reason": problem.message,
+                }
         now = self._clock.now()
-        request = command.order
         has_price = request.order_type in {OrderType.LIMIT, OrderType.SL}
         seconds = self._settings.limit_order_seconds if has_price else self._settings.market_order_seconds
-        order = Order(
-            **request.model_dump(),
-            order_id=self._identifiers.order_id(owner.broker),
-            account_id=command.account_id,
-            user_id=owner.user_id,
-            broker=owner.broker,
-            state=OrderState.NEW if denial is None else OrderState.DENIED,
-            reason_code=denial.code if denial else None,
-            reason=denial.message if denial else None,
-            version=1,
-            broker_tag=self._identifiers.broker_tag(),
-            created_at=now,
-            updated_at=now,
-            expires_at=now + timedelta(seconds=seconds),
+        order = Order.model_validate(
+            {
+                **request.model_dump(),
+                **verdict,
+                "order_id": self._identifiers.order_id(account.broker),
+                "account_id": command.account_id,
+                "user_id": account.user_id,
+                "broker": account.broker,
+                "version": 1,
+                "broker_tag": self._identifiers.broker_tag(),
+                "created_at": now,
+                "updated_at": now,
+                "expires_at": now + timedelta(seconds=seconds),
+            }
         )
-        return NewOrder(order, command.idempotency_key, command.body_hash)
+        return NewOrder(order, command.idempotency_key, command.body_hash, assessed.terms)
 
     async def _accept(self, orders: list[NewOrder]) -> list[Acceptance | Problem]:
         if not orders:
@@ -225,8 +259,8 @@ _NOT_RECORDED: Final = Problem(
 
 def _reply(answer: Acceptance | Problem, new: NewOrder, denial: Problem | None) -> OrderReply:
     match answer:
-        case Problem():
-            return OrderReply(problem=answer)
+        case Problem() | Outdated():
+            return OrderReply(problem=answer if isinstance(answer, Problem) else record_unavailable())
         case Accepted(order=order):
             return OrderReply(order=order, problem=denial)
         case Replayed():
@@ -239,6 +273,16 @@ def _reply(answer: Acceptance | Problem, new: NewOrder, denial: Problem | None) 
                     code=ReasonCode.ACCOUNT_INACTIVE,
                     field="accountId",
                     message=f'account {new.order.account_id} is inactive; activate it with PATCH {{"isActive": true}} first',
+                )
+            )
+        case TooFast():
+            allowed = new.terms.orders_per_second
+            return OrderReply(
+                problem=Problem(
+                    code=ReasonCode.RATE_LIMITED,
+                    message=f"the account may place {allowed} new orders a second (ordersPerSecond, less what is kept for "
+                    "cancellations); nothing was recorded, repeat with the same Idempotency-Key",
+                    detail={"limit": allowed},
                 )
             )
         case _:

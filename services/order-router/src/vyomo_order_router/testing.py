@@ -1,5 +1,6 @@
 """Helpers for tests: a running router on a real bus and a real record, asked over the bus as the gateway asks it."""
 
+import json
 from collections.abc import AsyncGenerator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
@@ -31,7 +32,21 @@ from vyomo_contracts.commands import (
 from vyomo_contracts.lifecycle import OrderUpdate
 from vyomo_contracts.messages import Principal
 from vyomo_contracts.orders import Order, OrderModification, OrderRequest
-from vyomo_contracts.vocabulary import Broker, OrderState
+from vyomo_contracts.risk_commands import (
+    ExitAll,
+    ExitAllBatch,
+    ExitReplies,
+    ExitReply,
+    ReadRisk,
+    ReadRiskBatch,
+    RiskReplies,
+    RiskReply,
+    SetRiskLimits,
+    SetRiskLimitsBatch,
+    SwitchTrading,
+    SwitchTradingBatch,
+)
+from vyomo_contracts.vocabulary import Broker, OrderState, TradingState
 from vyomo_ledger.testing import USER, RecordWorld, record_world
 from vyomo_ledger.writing import Step
 from vyomo_order_router.bootstrap import order_router
@@ -165,6 +180,64 @@ class Caller:
         message = CreateAccounts(**self._envelope(CreateAccounts.TYPE), items=(item,))
         return await self._account_reply(subjects.CREATE_ACCOUNTS, message)
 
+    async def kill(self, state: TradingState, *, user: str = USER, **changes: Any) -> RiskReply:
+        """Throw a switch over all the user's accounts, or as `changes` say."""
+        item = SwitchTrading.model_validate(
+            {
+                "principal": {"user_id": user, "key_id": "k"},
+                "scope": "global",
+                "state": state,
+                "reason": "drill",
+                **changes,
+            }
+        )
+        message = SwitchTradingBatch(**self._envelope(SwitchTradingBatch.TYPE), items=(item,))
+        return await self._risk_reply(subjects.SWITCH_TRADING, message)
+
+    async def limit(self, account: int | None = None, *, user: str = USER, **limits: Any) -> RiskReply:
+        item = SetRiskLimits.model_validate(
+            {"principal": {"user_id": user, "key_id": "k"}, "account_id": account, "limits": limits}
+        )
+        message = SetRiskLimitsBatch(**self._envelope(SetRiskLimitsBatch.TYPE), items=(item,))
+        return await self._risk_reply(subjects.SET_RISK_LIMITS, message)
+
+    async def risk(self, account: int | None = None, *, user: str = USER) -> RiskReply:
+        item = ReadRisk(principal=Principal(user_id=user, key_id="k"), account_id=account)
+        message = ReadRiskBatch(**self._envelope(ReadRiskBatch.TYPE), items=(item,))
+        return await self._risk_reply(subjects.READ_RISK, message)
+
+    async def exit_all(self, key: str, account: int | None = None, *, user: str = USER) -> ExitReply:
+        item = ExitAll(principal=Principal(user_id=user, key_id="k"), account_id=account, idempotency_key=key)
+        message = ExitAllBatch(**self._envelope(ExitAllBatch.TYPE), items=(item,))
+        replies = await self.world.bus.request(
+            subjects.EXIT_ALL, message, ExitReplies, timeout_seconds=LIMIT_SECONDS
+        )
+        return replies.items[0]
+
+    async def hold(self, quantity: int, *, account: int | None = None, **position: Any) -> None:
+        """A position, bought or sold at 250, as a worker writes it."""
+        row = {"exchange": "NSE", "symbol": "RELIANCE", "product": "MIS", "last_price": 250} | position
+        await self.world.rows(
+            "INSERT INTO accounts.positions (account_id, user_id, broker, exchange, symbol, product, quantity, average_price,"
+            " buy_quantity, buy_value, sell_quantity, sell_value, last_price, version, updated_at)"
+            " SELECT $1, $2, 'paper', $3, $4, $5, q, 250, greatest(q, 0), greatest(q, 0) * 250, greatest(-q, 0),"
+            " greatest(-q, 0) * 250, $7, 1, now() FROM (SELECT $6::bigint AS q) AS held"
+            " ON CONFLICT (account_id, exchange, symbol, product) DO UPDATE SET quantity = excluded.quantity",
+            self.account if account is None else account,
+            USER,
+            row["exchange"],
+            row["symbol"],
+            row["product"],
+            quantity,
+            row["last_price"],
+        )
+
+    async def risk_events(self, user: str = USER) -> list[dict[str, Any]]:
+        rows = await self.world.rows(
+            "SELECT body FROM ledger.risk_events WHERE user_id = $1 ORDER BY sequence", user
+        )
+        return [json.loads(row["body"]) for row in rows]
+
     async def switch(self, account: int, *, active: bool, user: str = USER) -> AccountReply:
         item = SetAccountActive(
             principal=Principal(user_id=user, key_id="k"), account_id=account, active=active
@@ -192,6 +265,10 @@ class Caller:
         )
         return replies.items[0]
 
+    async def _risk_reply(self, subject: str, message: Any) -> RiskReply:
+        replies = await self.world.bus.request(subject, message, RiskReplies, timeout_seconds=LIMIT_SECONDS)
+        return replies.items[0]
+
     def _envelope(self, kind: str) -> dict[str, Any]:
         message_id = self.world.identifiers.message_id()
         return {
@@ -205,6 +282,8 @@ class Caller:
 
 @asynccontextmanager
 async def running_router(postgres_url: str, nats_url: str, **settings: Any) -> AsyncGenerator[Caller]:
+    # Tests place as fast as they can; those of the rate set their own.
+    settings.setdefault("paper_orders_per_second", 10_000)
     connection = await asyncpg.connect(postgres_url)
     await connection.execute(INSTRUMENTS)
     await connection.close()

@@ -1,6 +1,7 @@
 """The shared tables for SQLAlchemy Core queries. Migrations define them; a test holds both against each other."""
 
 from vyomo_ledger.tables.accounts import broker_accounts, holdings, positions
+from vyomo_ledger.tables.controls import controls, risk_events, risk_limits
 from vyomo_ledger.tables.ledger import broker_orders, fills, lanes, leases, order_events, outbox
 from vyomo_ledger.tables.market import instruments
 from vyomo_ledger.tables.metadata import metadata
@@ -8,6 +9,7 @@ from vyomo_ledger.tables.metadata import metadata
 __all__ = [
     "broker_accounts",
     "broker_orders",
+    "controls",
     "fills",
     "holdings",
     "instruments",
@@ -17,4 +19,6 @@ __all__ = [
     "order_events",
     "outbox",
     "positions",
+    "risk_events",
+    "risk_limits",
 ]

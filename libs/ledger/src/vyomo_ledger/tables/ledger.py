@@ -23,6 +23,10 @@ lanes = Table(
     Column("broker", Text, nullable=False),
     Column("accepting", Boolean, nullable=False),
     Column("next_sequence", BigInteger, nullable=False),
+    Column("trading", Text, nullable=False),
+    Column("risk_version", BigInteger, nullable=False),
+    Column("rate_second", INSTANT, nullable=False),
+    Column("rate_used", Integer, nullable=False),
     schema="ledger",
 )
 
@@ -119,6 +123,7 @@ outbox = Table(
     Column("holding_keys", ARRAY(Text), nullable=False),
     Column("account_ids", ARRAY(BigInteger), nullable=False),
     Column("created_at", INSTANT, nullable=False),
+    Column("risk_sequences", ARRAY(BigInteger), nullable=False),
     schema="ledger",
 )
 

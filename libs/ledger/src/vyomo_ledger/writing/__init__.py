@@ -7,9 +7,14 @@ from vyomo_ledger.writing.accept import (
     AccountMissing,
     KeyUse,
     NewOrder,
+    Outdated,
     Replayed,
+    Terms,
+    TooFast,
 )
 from vyomo_ledger.writing.claiming import Claimed, PendingChange
+from vyomo_ledger.writing.controls import Controls, NoSuchAccountError, Switch
+from vyomo_ledger.writing.halting import Halting
 from vyomo_ledger.writing.ledger import Ledger
 from vyomo_ledger.writing.publishing import EventPublisher
 from vyomo_ledger.writing.statements import FEW_ACCOUNTS, FIRST_FREE_PARAMETER
@@ -23,13 +28,20 @@ __all__ = [
     "AccountClosed",
     "AccountMissing",
     "Claimed",
+    "Controls",
     "EventPublisher",
+    "Halting",
     "KeyUse",
     "Ledger",
     "LedgerTransaction",
     "LostRaceError",
     "NewOrder",
+    "NoSuchAccountError",
+    "Outdated",
     "PendingChange",
     "Replayed",
     "Step",
+    "Switch",
+    "Terms",
+    "TooFast",
 ]

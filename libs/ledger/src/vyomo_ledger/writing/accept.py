@@ -3,6 +3,9 @@
 Within the statement: the accounts' ACCEPT lanes are locked in account order; each order is numbered within its account; a used
 idempotency key inserts nothing; order, event v1 and outbox row exist together or not at all. A bad row fails only itself: an
 account that is not the principal's or does not take orders has no lane to join, and a used key is a conflict that does nothing.
+
+An order was decided upon before its lane was locked. The lane tells whether that decision still holds (`Terms`), and counts the
+orders of the second: neither costs a round trip or another row.
 """
 
 from collections.abc import Sequence
@@ -18,6 +21,21 @@ from vyomo_ledger.writing.publishing import Publication
 from vyomo_service_kit.database import Connection, Row
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Terms:
+    """What must still be true when the order is recorded; None is not checked."""
+
+    risk_version: int | None = None
+    """Of the limits and the trading state that the order was checked against."""
+    next_sequence: int | None = None
+    """Of the account when its orders and positions were read: another order since then makes them wrong."""
+    orders_per_second: int | None = None
+    """Accepted for the account in one calendar second of the database's clock; denied orders do not count."""
+
+
+UNCONDITIONAL: Final = Terms()
+
+
 @dataclass(frozen=True, slots=True)
 class NewOrder:
     """A validated order, NEW or already DENIED by risk, at version 1."""
@@ -25,6 +43,7 @@ class NewOrder:
     order: Order
     idempotency_key: str
     body_hash: str
+    terms: Terms = UNCONDITIONAL
 
     @property
     def key_use(self) -> "KeyUse":
@@ -64,33 +83,58 @@ class AccountClosed:
     """The account takes no new orders."""
 
 
-Acceptance = Accepted | Replayed | AccountMissing | AccountClosed
+@dataclass(frozen=True, slots=True)
+class Outdated:
+    """The account's limits, trading state or orders changed since the order was decided upon: decide again."""
+
+
+@dataclass(frozen=True, slots=True)
+class TooFast:
+    """The account has used up this second."""
+
+
+Acceptance = Accepted | Replayed | AccountMissing | AccountClosed | Outdated | TooFast
 
 _ACCEPT: Final = f"""
 WITH input AS MATERIALIZED (
-    SELECT i.*, row_number() OVER (PARTITION BY i.account_id, i.user_id ORDER BY i.place) AS nth
-    FROM unnest(
+    SELECT i.* FROM unnest(
         $1::bigint[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[], $9::integer[],
         $10::numeric[], $11::numeric[], $12::text[], $13::text[], $14::text[], $15::text[], $16::text[], $17::text[],
         $18::text[], $19::text[], $20::text[], $21::text[], $22::text[], $23::text[], $24::timestamptz[],
-        $25::timestamptz[], $26::text[], $27::text[], $28::integer[]
+        $25::timestamptz[], $26::text[], $27::text[], $28::integer[], $29::bigint[], $30::bigint[], $31::integer[]
     ) WITH ORDINALITY AS i (
         account_id, user_id, broker, order_id, symbol, exchange, transaction_type, order_type, quantity,
         price, trigger_price, product, validity, state, reason_code, reason, tag,
         broker_tag, strategy_id, parent_order_id, group_id, idempotency_key, body_hash, created_at,
-        expires_at, event_type, body, partition, place
+        expires_at, event_type, body, partition, risk_version, next_sequence, orders_per_second, place
     )
 ), locked AS MATERIALIZED (
-    SELECT account_id, user_id, broker FROM ledger.lanes
+    SELECT account_id, user_id, broker, risk_version, next_sequence, rate_second, rate_used FROM ledger.lanes
     WHERE lane = 'ACCEPT' AND accepting AND account_id IN (SELECT account_id FROM input)
     ORDER BY account_id
     FOR UPDATE
+), clock AS MATERIALIZED (
+    -- Once the lanes are locked: whoever got one later must not count in an earlier second.
+    SELECT date_trunc('second', clock_timestamp()) AS second FROM (SELECT count(*) FROM locked) AS after_locking
+), judged AS MATERIALIZED (
+    SELECT i.place, i.account_id, i.user_id, i.state = 'NEW' AS sends,
+           CASE WHEN i.risk_version <> l.risk_version OR i.next_sequence <> l.next_sequence THEN 'outdated'
+                WHEN i.state = 'NEW' AND i.orders_per_second <
+                     CASE WHEN l.rate_second >= c.second THEN l.rate_used ELSE 0 END
+                     + count(*) FILTER (WHERE i.state = 'NEW') OVER (PARTITION BY i.account_id, i.user_id ORDER BY i.place)
+                THEN 'too fast'
+           END AS refused
+    FROM input i JOIN locked l USING (account_id, user_id, broker) CROSS JOIN clock c
+), numbered AS (
+    SELECT place, row_number() OVER (PARTITION BY account_id ORDER BY place) AS nth FROM judged WHERE refused IS NULL
 ), counted AS (
-    SELECT i.account_id, count(*) AS orders
-    FROM input i JOIN locked l USING (account_id, user_id, broker) GROUP BY i.account_id
+    SELECT account_id, count(*) AS orders, count(*) FILTER (WHERE sends) AS sends
+    FROM judged WHERE refused IS NULL GROUP BY account_id
 ), advanced AS (
-    UPDATE ledger.lanes l SET next_sequence = l.next_sequence + c.orders
-    FROM counted c WHERE l.account_id = c.account_id AND l.lane = 'ACCEPT'
+    UPDATE ledger.lanes l SET
+        next_sequence = l.next_sequence + c.orders, rate_second = greatest(l.rate_second, clock.second),
+        rate_used = CASE WHEN l.rate_second >= clock.second THEN l.rate_used ELSE 0 END + c.sends
+    FROM counted c, clock WHERE l.account_id = c.account_id AND l.lane = 'ACCEPT'
     RETURNING l.account_id, l.user_id, l.next_sequence - c.orders AS first
 ), inserted AS (
     INSERT INTO ledger.broker_orders (
@@ -101,8 +145,8 @@ WITH input AS MATERIALIZED (
     SELECT i.account_id, i.order_id, i.user_id, i.broker, i.symbol, i.exchange, i.transaction_type, i.order_type,
            i.quantity, i.price, i.trigger_price, i.state, i.product, i.validity, i.tag, i.broker_tag, i.strategy_id,
            i.parent_order_id, i.group_id, i.reason_code, i.reason, i.idempotency_key, i.body_hash,
-           a.first + i.nth - 1, 1, i.expires_at, i.created_at, i.created_at
-    FROM input i JOIN advanced a USING (account_id, user_id)
+           a.first + n.nth - 1, 1, i.expires_at, i.created_at, i.created_at
+    FROM input i JOIN numbered n USING (place) JOIN advanced a USING (account_id, user_id)
     ORDER BY i.place
     ON CONFLICT (account_id, idempotency_key) DO NOTHING
     RETURNING order_id
@@ -116,8 +160,10 @@ WITH input AS MATERIALIZED (
     FROM input i JOIN inserted USING (order_id) GROUP BY i.broker, i.partition
     RETURNING id, broker, partition
 )
-SELECT i.place, {TRANSACTION_SQL} | i.place AS sequence, {HORIZON_SQL} AS horizon, o.id AS outbox_id
+SELECT i.place, NULL AS refused, {TRANSACTION_SQL} | i.place AS sequence, {HORIZON_SQL} AS horizon, o.id AS outbox_id
 FROM input i JOIN inserted USING (order_id) JOIN announced o USING (broker, partition)
+UNION ALL
+SELECT place, refused, NULL, NULL, NULL FROM judged WHERE refused IS NOT NULL
 """
 
 _KNOWN: Final = f"""
@@ -138,8 +184,12 @@ async def accept_orders(
     bodies = [event_body(new.order, ()) for new in orders]
     rows = await connection.fetch(_ACCEPT, *_columns(orders, bodies, partitions))
     answers: list[Acceptance | None] = [None] * len(orders)
+    refused: dict[int, Outdated | TooFast] = {}
     publications: dict[int, Publication] = {}
     for row in sorted(rows, key=_place):
+        if row["refused"] is not None:
+            refused[row["place"] - 1] = Outdated() if row["refused"] == "outdated" else TooFast()
+            continue
         order = orders[row["place"] - 1].order
         answers[row["place"] - 1] = Accepted(order)
         partition = partition_of(order.account_id, partitions)
@@ -154,7 +204,8 @@ async def accept_orders(
         for index, answer in zip(
             missing, await look_up(connection, [orders[i].key_use for i in missing]), strict=True
         ):
-            answers[index] = answer
+            # A used key stands for its order, whatever would be said of a new one now.
+            answers[index] = answer if isinstance(answer, Replayed) else refused.get(index, answer)
     return [answer for answer in answers if answer is not None], list(publications.values())
 
 
@@ -220,4 +271,7 @@ def _row(new: NewOrder, body: str, partitions: int) -> tuple[Any, ...]:
         event_type(None, order),
         body,
         partition_of(order.account_id, partitions),
+        new.terms.risk_version,
+        new.terms.next_sequence,
+        new.terms.orders_per_second,
     )

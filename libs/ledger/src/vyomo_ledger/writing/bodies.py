@@ -46,3 +46,8 @@ def position_changed(position: str) -> str:
 
 def funds_changed(funds: str) -> str:
     return f'{{"kind":"funds","funds":{funds}}}'
+
+
+def risk_changed(decision: str, *, sequence: int, horizon: int) -> str:
+    """The `RiskChanged` of a recorded decision."""
+    return f'{{"kind":"risk","sequence":{sequence},"cursor":{min(sequence, horizon)},"decision":{decision}}}'

@@ -7,8 +7,10 @@ from typing import Any, Final
 
 from vyomo_contracts.messages import Tolerant
 from vyomo_contracts.orders import Order, OrderModification
+from vyomo_contracts.reasons import ReasonCode
 from vyomo_contracts.vocabulary import PendingAction
 from vyomo_ledger.orders import ORDER_COLUMNS, order_of
+from vyomo_ledger.writing.reducing import is_reducing
 from vyomo_service_kit.database import Connection
 
 
@@ -20,6 +22,7 @@ class PendingChange:
     action: PendingAction
     modification: OrderModification | None = None
     reason: str | None = None
+    reason_code: ReasonCode = ReasonCode.USER_CANCELLED
 
     def parameters(self) -> dict[str, Any]:
         """As kept in `pending_parameters`."""
@@ -45,17 +48,20 @@ class Claimed:
 # last holder took meanwhile are looked at again when their rows are locked, and drop out. Acceptance is numbered under a lock of
 # its own, so whatever is visible of an account is complete up to there: nothing is overtaken. The limit is each account's own, so a
 # full lane starves nobody. What has expired unsent is the sweeper's: after an outage it must not leave in a burst.
+# The trading state is the locked row's own, so it is the one committed last before the lane was got: after a HALT has committed no
+# claim commits. A cancellation is never held back.
 _CLAIM: Final = f"""
 WITH claimed AS MATERIALIZED (
-    SELECT account_id FROM ledger.lanes
+    SELECT account_id, trading FROM ledger.lanes
     WHERE lane = 'CLAIM' AND account_id = ANY($1::bigint[]) ORDER BY account_id FOR UPDATE
 )
 SELECT waiting.* FROM claimed CROSS JOIN LATERAL (
-    SELECT {ORDER_COLUMNS}, pending_parameters FROM ledger.broker_orders
-    WHERE broker_orders.account_id = claimed.account_id AND (state = 'NEW' OR pending_stage = 'PREPARED')
+    SELECT {ORDER_COLUMNS}, pending_parameters FROM ledger.broker_orders AS o
+    WHERE o.account_id = claimed.account_id AND (state = 'NEW' OR pending_stage = 'PREPARED')
       AND (state <> 'NEW' OR expires_at > now())
       AND (state = 'NEW' OR broker_order_id IS NOT NULL OR NOT $3::boolean)
       AND order_id <> ALL($4::text[])
+      AND (claimed.trading = 'ACTIVE' OR pending_action = 'CANCEL' OR (claimed.trading = 'REDUCING' AND {is_reducing("o")}))
     ORDER BY id
     LIMIT $2
     FOR UPDATE
@@ -65,6 +71,7 @@ SELECT waiting.* FROM claimed CROSS JOIN LATERAL (
 _REDUCING: Final = f"""
 SELECT {", ".join(f"o.{name.strip()}" for name in ORDER_COLUMNS.split(","))}
 FROM ledger.broker_orders o JOIN accounts.positions p USING (account_id, exchange, symbol, product)
+JOIN ledger.lanes l ON l.account_id = o.account_id AND l.lane = 'CLAIM' AND l.trading <> 'HALTED'
 WHERE o.account_id = ANY($1::bigint[]) AND o.state = 'NEW' AND o.pending_action IS NULL AND o.expires_at > now()
   AND o.order_id <> ALL($3::text[])
   AND CASE o.transaction_type WHEN 'BUY' THEN -p.quantity ELSE p.quantity END >= o.quantity

@@ -10,9 +10,10 @@ from typing import Final
 import structlog
 from pydantic import TypeAdapter
 
-from vyomo_contracts.events import FundsChanged, HoldingChanged, OrderChanged, PositionChanged
+from vyomo_contracts.events import FundsChanged, HoldingChanged, OrderChanged, PositionChanged, RiskChanged
 from vyomo_contracts.orders import Fill, Order
 from vyomo_contracts.portfolio import Funds, Holding, Position
+from vyomo_contracts.risk import RiskDecision
 from vyomo_ledger.sequence import HORIZON_SQL
 from vyomo_ledger.writing.bodies import text_of
 from vyomo_ledger.writing.leases import Lease
@@ -52,6 +53,9 @@ SELECT id AS account_id, user_id, broker, balance, margin_used AS used, margin_a
        funds_version AS version, updated_at
 FROM accounts.broker_accounts WHERE id = ANY($1::bigint[])
 """
+_DECISIONS: Final = (
+    "SELECT sequence, body FROM ledger.risk_events WHERE sequence = ANY($1::bigint[]) ORDER BY sequence"
+)
 
 
 class Relay:
@@ -95,6 +99,7 @@ async def _events_of(connection: Connection, row: Row) -> list[str]:
     positions = await _fetch_by_key(connection, _POSITIONS, row["position_keys"])
     holdings = await _fetch_by_key(connection, _HOLDINGS, row["holding_keys"])
     funds = await connection.fetch(_FUNDS, row["account_ids"]) if row["account_ids"] else []
+    decisions = await connection.fetch(_DECISIONS, row["risk_sequences"]) if row["risk_sequences"] else []
     events = [
         *map(_order_changed, orders),
         *(PositionChanged(position=Position.model_validate(dict(each))) for each in positions),
@@ -103,6 +108,7 @@ async def _events_of(connection: Connection, row: Row) -> list[str]:
             for each in holdings
         ),
         *(FundsChanged(funds=Funds.model_validate(dict(each))) for each in funds),
+        *map(_risk_changed, decisions),
     ]
     return [text_of(event) for event in events]
 
@@ -119,3 +125,8 @@ def _order_changed(row: Row) -> OrderChanged:
         order=Order.model_validate_json(row["snapshot"]),
         fills=_FILLS.validate_json(row["fills"]),
     )
+
+
+def _risk_changed(row: Row) -> RiskChanged:
+    decision = RiskDecision.model_validate_json(row["body"])
+    return RiskChanged(sequence=row["sequence"], cursor=row["sequence"], decision=decision)

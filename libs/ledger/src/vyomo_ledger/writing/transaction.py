@@ -16,7 +16,6 @@ from vyomo_contracts.lifecycle import Applied, OrderUpdate, Result, apply
 from vyomo_contracts.lifecycle import Illegal as IllegalUpdate
 from vyomo_contracts.orders import Fill, Order
 from vyomo_contracts.portfolio import Funds, Holding, Position
-from vyomo_contracts.reasons import ReasonCode
 from vyomo_contracts.vocabulary import PendingAction
 from vyomo_ledger.orders import ORDER_COLUMNS, order_of
 from vyomo_ledger.writing import claiming
@@ -127,7 +126,7 @@ class LedgerTransaction:
         }
         if change.action is PendingAction.CANCEL:
             changes |= {
-                "reason_code": ReasonCode.USER_CANCELLED,
+                "reason_code": change.reason_code,
                 "reason": change.reason or "cancelled by the user",
             }
         after = change.order.model_copy(update=changes)

@@ -24,7 +24,7 @@ class Body(BaseModel):
     )
 
 
-def _only_numbers(value: Any) -> Any:
+def only_numbers(value: Any) -> Any:
     """Prices are JSON numbers; `"250.5"` and `true` are refused instead of guessed at."""
     if isinstance(value, bool | str):
         raise ValueError("must be a number")  # noqa: TRY004 - pydantic collects ValueErrors
@@ -33,5 +33,5 @@ def _only_numbers(value: Any) -> Any:
 
 Text = Annotated[str, StringConstraints(min_length=1, max_length=64, pattern=r"^[^\x00-\x1f\x7f]+$")]
 # Pydantic's own description would allow text.
-JsonPrice = Annotated[Price, BeforeValidator(_only_numbers), WithJsonSchema({"type": "number", "minimum": 0})]
+JsonPrice = Annotated[Price, BeforeValidator(only_numbers), WithJsonSchema({"type": "number", "minimum": 0})]
 WholeNumber = Annotated[int, Strict(), Field(ge=-2_147_483_648, le=2_147_483_647)]

@@ -81,6 +81,47 @@ SHOWN: Final[Mapping[Code, Shown]] = {
         "the order is worth about 249355000.00 rupees; one order may be worth at most 100000000.00",
         "quantity",
     ),
+    Code.RISK_ORDER_QUANTITY_ABOVE_LIMIT: Shown(
+        "quantity 500 is above your limit of 100 an order (maxOrderQuantity)", "quantity"
+    ),
+    Code.RISK_PRICE_FAR_FROM_LAST: Shown(
+        "price 1600 is 6.67 % from the last price 1500; your limit is 5 % (priceBandPercent)", "price"
+    ),
+    Code.RISK_LAST_PRICE_UNKNOWN: Shown(
+        "RELIANCE has no last price now, so your price limit (priceBandPercent) cannot be checked; try again",
+        "symbol",
+    ),
+    Code.RISK_OPEN_ORDERS_ABOVE_LIMIT: Shown(
+        "the account has 20 open orders; your limit is 20 (maxOpenOrders)"
+    ),
+    Code.RISK_POSITION_ABOVE_LIMIT: Shown(
+        "the position in RELIANCE could become 150, open orders included; your limit is 100 (maxPositionQuantity)",
+        "quantity",
+    ),
+    Code.RISK_EXPOSURE_ABOVE_LIMIT: Shown(
+        "the account's positions could become worth 525000.00 rupees, open orders included; your limit is 500000.00 "
+        "(maxExposure)",
+        "quantity",
+    ),
+    Code.RISK_DUPLICATE_ORDER: Shown(
+        "an equal order was placed within the last 5 seconds (duplicateWindowSeconds); if you mean it, wait, or change "
+        "something"
+    ),
+    Code.RISK_REDUCE_ONLY: Shown(
+        "the account is set to only reduce positions (reduceOnly); a BUY of RELIANCE (MIS) could take off 0, open orders "
+        "considered, not 10",
+        "quantity",
+    ),
+    Code.TRADING_REDUCING: Shown(
+        "the account may only reduce positions now; a BUY of RELIANCE (MIS) could take off 0, open orders considered, not 10",
+        "quantity",
+    ),
+    Code.TRADING_HALTED: Shown(
+        "trading is halted; GET /api/risk/state tells why, only cancellations are possible"
+    ),
+    Code.LIMIT_ABOVE_BROKERS: Shown(
+        "zerodha takes at most 10 orders a second; no setting raises that", "ordersPerSecond"
+    ),
     Code.ORDER_NOT_FOUND: Shown(f"this account has no order {_ORDER}", "orderId"),
     Code.ORDER_NOT_PENDING: Shown(
         f"{_ORDER} is COMPLETE: only a pending order can be changed or cancelled", "orderId"
@@ -110,7 +151,10 @@ SHOWN: Final[Mapping[Code, Shown]] = {
     Code.NOT_FOUND_AT_BROKER: Shown("the broker does not know the order: it was not placed"),
     Code.EXPIRED_UNSENT: Shown("not sent: no broker worker took the order before its deadline"),
     Code.USER_CANCELLED: Shown("the reason that was given with the cancellation"),
-    Code.RATE_LIMITED: Shown("too many orders within a second (nothing is limited yet)"),
+    Code.RATE_LIMITED: Shown(
+        "the account may place 8 new orders a second (ordersPerSecond, less what is kept for cancellations); nothing was "
+        "recorded, repeat with the same Idempotency-Key"
+    ),
     Code.BUS_UNAVAILABLE: Shown(
         "no answer over the message bus in time, so nothing is known to have been done; try again, an order with the "
         "same Idempotency-Key"

@@ -156,6 +156,7 @@ _TRADE: Final[Shown] = {
 }
 _EVENTS: Final[list[Shown]] = [
     {
+        "kind": "order",
         "sequence": 52428801,
         "type": "order.accepted",
         "recordedAt": _ORDER["orderTime"],
@@ -163,6 +164,7 @@ _EVENTS: Final[list[Shown]] = [
         "trades": [],
     },
     {
+        "kind": "order",
         "sequence": 52494337,
         "type": "order.filled",
         "recordedAt": _TRADE["tradeTime"],

@@ -19,7 +19,7 @@ router = APIRouter(tags=["events"], route_class=GatewayRoute)
 
 @router.get(
     "/api/events",
-    summary="Your order events, in the order they were recorded",
+    summary="Your events, of orders and of limits and states, in the order they were recorded",
     description="Nothing is skipped: ask again with `since` = `nextCursor`. The same cursors resume the WebSocket `/ws?since=`.",
     response_model=None,
     responses=answers(EventsAnswer, examples.EVENTS, *PARAMETER_ERRORS),
@@ -31,7 +31,7 @@ async def list_events(
     limit: Limit = DEFAULT_LIMIT,
 ) -> JsonResponse:
     events, cursor = await services.events.page(caller, since, limit)
-    return JsonResponse(EventsAnswer(events=events, next_cursor=cursor))
+    return JsonResponse(EventsAnswer(events=list(events), next_cursor=cursor))
 
 
 @router.websocket("/ws")

@@ -6,12 +6,20 @@ from typing import Literal
 import msgspec
 from msgspec import UNSET, UnsetType
 
-from vyomo_contracts.events import Event, FundsChanged, HoldingChanged, OrderChanged, PositionChanged
+from vyomo_contracts.events import (
+    Event,
+    FundsChanged,
+    HoldingChanged,
+    OrderChanged,
+    PositionChanged,
+    RiskChanged,
+)
 from vyomo_contracts.vocabulary import Broker
 from vyomo_gateway.edge.encoding import View
 from vyomo_gateway.edge.errors import ErrorView
 from vyomo_gateway.orders.schemas import OrderEventView, OrderView, TradeView
 from vyomo_gateway.portfolio.schemas import HoldingView, MarginsView, PositionView
+from vyomo_gateway.risk.schemas import RiskEventView
 
 
 class Hello(View, frozen=True, kw_only=True):
@@ -48,6 +56,13 @@ class MarginMessage(View, frozen=True, kw_only=True):
     type: Literal["margin"] = "margin"
     account_id: int
     margins: MarginsView
+
+
+class RiskMessage(View, frozen=True, kw_only=True):
+    type: Literal["risk"] = "risk"
+    cursor: int
+    sequence: int
+    event: RiskEventView
 
 
 class PriceView(View, frozen=True, kw_only=True):
@@ -118,6 +133,8 @@ def user_of(event: Event) -> str:
             return event.user_id
         case FundsChanged():
             return event.funds.user_id
+        case RiskChanged():
+            return event.decision.user_id
 
 
 def message_of(event: Event) -> View:
@@ -140,14 +157,20 @@ def message_of(event: Event) -> View:
             return MarginMessage(
                 account_id=funds.account_id, margins=MarginsView.of(funds, unlimited=unlimited)
             )
+        case RiskChanged():
+            shown = RiskEventView.of(event.decision, event.sequence)
+            return RiskMessage(cursor=event.cursor, sequence=event.sequence, event=shown)
 
 
-def replayed(event: OrderEventView, cursor: int) -> OrderMessage:
+def replayed(event: OrderEventView | RiskEventView, cursor: int) -> OrderMessage | RiskMessage:
+    if isinstance(event, RiskEventView):
+        return RiskMessage(cursor=cursor, sequence=event.sequence, event=event)
     return OrderMessage(cursor=cursor, sequence=event.sequence, order=event.order, trades=event.trades)
 
 
 class EventsAnswer(View, frozen=True, kw_only=True):
     success: Literal[True] = True
-    events: list[OrderEventView]
+    events: list[OrderEventView | RiskEventView]
+    """Of kind `order`, or `risk`: a decision about limits or trading states."""
     next_cursor: int | UnsetType = UNSET
     """Ask again with `since=` this, also when there were no events."""

@@ -1,28 +1,42 @@
-"""The caller's order events in the one order of all events, below the horizon: nothing appears there any more."""
+"""The caller's events in the one order of all events, below the horizon: nothing appears there any more."""
 
-from typing import Final
+from collections.abc import Sequence
+from typing import Any, Final
 
-from sqlalchemy import bindparam, literal_column, select
+from sqlalchemy import Select, Table, bindparam, literal_column, select, union_all
 
+from vyomo_contracts.risk import RiskDecision
 from vyomo_gateway.identity.authentication import Caller
 from vyomo_gateway.orders.reads import event_view
 from vyomo_gateway.orders.schemas import OrderEventView
 from vyomo_gateway.reading import Reader, Records, Statement
+from vyomo_gateway.risk.schemas import RiskEventView
 from vyomo_ledger.sequence import HORIZON_SQL
-from vyomo_ledger.tables import order_events
+from vyomo_ledger.tables import order_events, risk_events
+from vyomo_service_kit.database import Row
 
-_c = order_events.c
 _HORIZON = Statement(select(literal_column(HORIZON_SQL).label("horizon")))
-_EVENTS = Statement(
-    select(_c.sequence, _c.type, _c.recorded_at, _c.body)
-    .where(
-        _c.user_id == bindparam("user_id"),
-        _c.sequence > bindparam("since"),
-        _c.sequence < bindparam("horizon"),
+
+
+def _events_of(table: Table) -> Select[*tuple[Any, ...]]:
+    columns = table.c
+    return (
+        select(columns.sequence, columns.type, columns.recorded_at, columns.body)
+        .where(
+            columns.user_id == bindparam("user_id"),
+            columns.sequence > bindparam("since"),
+            columns.sequence < bindparam("horizon"),
+        )
+        .order_by(columns.sequence)
+        .limit(bindparam("limit"))
     )
-    .order_by(_c.sequence)
-    .limit(bindparam("limit"))
-)
+
+
+# Each table is read in its own order and no further than the page, so the two are merged without sorting a day's events.
+_BOTH = union_all(
+    _events_of(order_events).subquery().select(), _events_of(risk_events).subquery().select()
+).subquery()
+_EVENTS = Statement(_BOTH.select().order_by(_BOTH.c.sequence).limit(bindparam("limit")))
 REPLAY_PAGE: Final = 500
 
 
@@ -35,7 +49,9 @@ class EventRecord:
         async with self._records.read(caller) as reader:
             return await _horizon(reader) - 1
 
-    async def page(self, caller: Caller, since: int, limit: int) -> tuple[list[OrderEventView], int]:
+    async def page(
+        self, caller: Caller, since: int, limit: int
+    ) -> tuple[Sequence[OrderEventView | RiskEventView], int]:
         """Events after `since`, and the cursor to ask with next."""
         async with self._records.read(caller) as reader:
             # The horizon first: it only rises, and what is below it is visible to the query that follows.
@@ -43,7 +59,7 @@ class EventRecord:
             rows = await reader.rows(
                 _EVENTS, user_id=caller.user_id, since=since, horizon=horizon, limit=limit
             )
-        events = [event_view(row) for row in rows]
+        events = [_view(row) for row in rows]
         return events, events[-1].sequence if len(events) == limit else horizon - 1
 
 
@@ -51,3 +67,9 @@ async def _horizon(reader: Reader) -> int:
     row = await reader.row(_HORIZON)
     assert row is not None
     return row["horizon"]
+
+
+def _view(row: Row) -> OrderEventView | RiskEventView:
+    if row["type"].startswith("risk."):
+        return RiskEventView.of(RiskDecision.model_validate_json(row["body"]), row["sequence"])
+    return event_view(row)

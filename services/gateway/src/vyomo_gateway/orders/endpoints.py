@@ -54,6 +54,16 @@ RULES: Final = (
     ReasonCode.VALIDITY_NOT_ALLOWED,
     ReasonCode.RISK_QUANTITY_ABOVE_FREEZE,
     ReasonCode.RISK_ORDER_VALUE_ABOVE_LIMIT,
+    ReasonCode.RISK_ORDER_QUANTITY_ABOVE_LIMIT,
+    ReasonCode.RISK_PRICE_FAR_FROM_LAST,
+    ReasonCode.RISK_LAST_PRICE_UNKNOWN,
+    ReasonCode.RISK_OPEN_ORDERS_ABOVE_LIMIT,
+    ReasonCode.RISK_POSITION_ABOVE_LIMIT,
+    ReasonCode.RISK_EXPOSURE_ABOVE_LIMIT,
+    ReasonCode.RISK_DUPLICATE_ORDER,
+    ReasonCode.RISK_REDUCE_ONLY,
+    ReasonCode.TRADING_REDUCING,
+    ReasonCode.TRADING_HALTED,
 )
 """What a new order must satisfy, and a modified one again."""
 MODIFY_REFUSALS: Final = (

@@ -154,7 +154,7 @@ class TradeView(View, frozen=True, kw_only=True):
         )
 
 
-class OrderEventView(View, frozen=True, kw_only=True):
+class OrderEventView(View, frozen=True, kw_only=True, tag_field="kind", tag="order"):
     """One entry of the record, which is only ever added to."""
 
     sequence: int

@@ -1,6 +1,5 @@
 """`accounts.broker_accounts` and the lanes that go with each account: created, switched on and off, looked up."""
 
-from dataclasses import dataclass
 from typing import Final
 
 from asyncpg.exceptions import UniqueViolationError
@@ -8,16 +7,9 @@ from asyncpg.exceptions import UniqueViolationError
 from vyomo_contracts.commands import Account, CreateAccount, SetAccountActive
 from vyomo_contracts.portfolio import Funds
 from vyomo_contracts.vocabulary import TERMINAL_STATES, Broker
+from vyomo_ledger.writing.controls import OPENING_AN_ACCOUNT, effective_trading
 from vyomo_service_kit.clock import Clock
 from vyomo_service_kit.database import Database, Row
-
-
-@dataclass(frozen=True, slots=True)
-class Owner:
-    """Whose an account is and where it trades; neither ever changes."""
-
-    user_id: str
-    broker: Broker
 
 
 class AccountExistsError(Exception):
@@ -45,12 +37,12 @@ WITH account AS (
     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $9, $9, $10, $10)
     RETURNING {_ACCOUNT}
 ), lanes AS (
-    INSERT INTO ledger.lanes (account_id, lane, user_id, broker)
-    SELECT id, lane, user_id, broker FROM account, unnest(ARRAY['ACCEPT', 'CLAIM']) AS lane
+    INSERT INTO ledger.lanes (account_id, lane, user_id, broker, trading)
+    SELECT id, lane, user_id, broker, {effective_trading("opened")}
+    FROM (SELECT id, id AS account_id, user_id, broker FROM account) AS opened, unnest(ARRAY['ACCEPT', 'CLAIM']) AS lane
 )
 SELECT * FROM account
 """
-_OWNERS: Final = "SELECT account_id, user_id, broker FROM ledger.lanes WHERE lane = 'ACCEPT' AND account_id = ANY($1::bigint[])"
 # The lane's lock keeps new orders out until the switch is committed, so none slips in behind the check.
 _LOCK: Final = """
 SELECT account_id FROM ledger.lanes WHERE lane = 'ACCEPT' AND account_id = $1 AND user_id = $2 FOR UPDATE
@@ -68,14 +60,14 @@ class AccountStore:
     def __init__(self, database: Database, clock: Clock) -> None:
         self._database = database
         self._clock = clock
-        self._owners: dict[int, Owner] = {}
 
     async def create(self, command: CreateAccount) -> Account:
         """Raises `AccountExistsError`."""
         sealed = {secret.field: secret.sealed for secret in command.secrets}
         is_paper = command.broker is Broker.PAPER
         try:
-            async with self._database.connection() as connection:
+            async with self._database.transaction() as connection:
+                await connection.execute(OPENING_AN_ACCOUNT)
                 row = await connection.fetchrow(
                     _CREATE,
                     command.principal.user_id,
@@ -107,15 +99,6 @@ class AccountStore:
             row = await connection.fetchrow(_SWITCH, command.account_id, command.active, self._clock.now())
             assert row is not None
             return _account(row)
-
-    async def owners(self, account_ids: set[int]) -> dict[int, Owner]:
-        """Owners of the accounts that exist; remembered for good, for they never change."""
-        unknown = [account_id for account_id in account_ids if account_id not in self._owners]
-        if unknown:
-            async with self._database.connection() as connection:
-                for row in await connection.fetch(_OWNERS, unknown):
-                    self._owners[row["account_id"]] = Owner(row["user_id"], Broker(row["broker"]))
-        return {each: self._owners[each] for each in account_ids if each in self._owners}
 
 
 def _account(row: Row) -> Account:
