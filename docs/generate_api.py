@@ -73,9 +73,11 @@ _WEBSOCKET: Final = """\
 | Server says | With |
 |---|---|
 | `hello` | `cursor` |
-| `order` | `cursor`, `sequence`, `order`, `trades` |
+| `order` | `cursor`, `sequence`, `order`, `trades`; `supersededTrades`: ids of inferred trades told earlier that `trades` replaces |
 | `position`, `holding`, `margin` | the thing as it now is |
 | `risk` | `cursor`, `sequence`, `event`: a switch, a change of limits or an exit-all |
+| `alert` | `accountId`, `code`, `subject`, `message`, `raisedAt`: a person must look |
+| `session` | `accountId`, `state` (NO_SESSION, ACTIVE, EXPIRING, EXPIRED), `validUntil`, `reason`: whether the broker lets us in |
 | `price` | `prices`: the instruments that moved, at most ten messages a second |
 | `live` | replay and snapshots are through |
 | `subscribed`, `pong`, `error` | answers to what the client said |

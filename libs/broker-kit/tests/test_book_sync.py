@@ -4,13 +4,14 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from vyomo_broker_kit.book_sync import ACCOUNTS_WITH_WORKING_ORDERS, BookSync
+from vyomo_broker_kit.book_sync import OPEN_ACCOUNTS, BookSync
 from vyomo_broker_kit.outcomes import Outcome
-from vyomo_broker_kit.port import BookEntry, BrokerPort
+from vyomo_broker_kit.port import BookEntry, BrokerPort, FundsEntry, PositionEntry, TradeEntry
 from vyomo_broker_kit.testing import Behaviour
 from vyomo_broker_kit.testing.floor import Floor
 from vyomo_contracts.lifecycle import OrderUpdate
 from vyomo_contracts.orders import Order, OrderModification
+from vyomo_contracts.topology import partition_of
 from vyomo_contracts.vocabulary import Broker, OrderState, PendingAction
 from vyomo_ledger.testing import create_account
 from vyomo_ledger.writing import Step
@@ -27,8 +28,8 @@ class SlowBook:
     was_read: asyncio.Event = field(default_factory=asyncio.Event)
     released: asyncio.Event = field(default_factory=asyncio.Event)
 
-    async def place(self, order: Order) -> Outcome:
-        return await self.port.place(order)
+    async def place(self, order: Order, *, urgent: bool = False) -> Outcome:
+        return await self.port.place(order, urgent=urgent)
 
     async def modify(self, order: Order, changes: OrderModification) -> Outcome:
         return await self.port.modify(order, changes)
@@ -43,6 +44,15 @@ class SlowBook:
             self.was_read.set()
             await self.released.wait()
         return entries
+
+    async def trades(self, account_id: int) -> Sequence[TradeEntry]:
+        return await self.port.trades(account_id)
+
+    async def positions(self, account_id: int) -> Sequence[PositionEntry]:
+        return await self.port.positions(account_id)
+
+    async def funds(self, account_id: int) -> FundsEntry:
+        return await self.port.funds(account_id)
 
 
 async def test_book_that_was_read_before_a_modification_does_not_undo_it(floor: Floor) -> None:
@@ -64,7 +74,7 @@ async def test_book_that_was_read_before_a_modification_does_not_undo_it(floor: 
         books[0].released.set()
         await eventually(lambda: len(books[0].reads) >= seen + 2, timeout=5)
 
-    assert (await floor.events_of(order)).count("order.modified") == 1
+    assert (await floor.event_types(order)).count("order.modified") == 1
     assert (await floor.world.stored(order.order_id)).quantity == 20
 
 
@@ -84,7 +94,8 @@ async def test_books_of_accounts_that_another_process_serves_are_not_read(floor:
             mine,
             floor.world.clock,
             broker=Broker.ZERODHA,
-            serves=lambda account_id: account_id == other,
+            partitions=2,
+            owned=frozenset({partition_of(other, 2)}),
         )
         async with book.running():
             await eventually(lambda: len(mine.reads) >= 2, timeout=5)
@@ -95,7 +106,7 @@ async def test_books_of_accounts_that_another_process_serves_are_not_read(floor:
 async def test_working_orders_are_found_by_their_own_small_index(floor: Floor) -> None:
     async with floor.world.database.transaction() as connection:
         await connection.execute("SET LOCAL enable_seqscan = off")
-        await connection.execute(f"PREPARE working (text) AS {ACCOUNTS_WITH_WORKING_ORDERS}")
+        await connection.execute(f"PREPARE working (text) AS {OPEN_ACCOUNTS}")
         plan = await connection.fetch("EXPLAIN EXECUTE working('zerodha')")
         await connection.execute("DEALLOCATE working")
 

@@ -10,7 +10,7 @@ import pytest
 
 from vyomo_broker_kit import remote, repeats
 from vyomo_broker_kit.outcomes import NotSent, Outcome
-from vyomo_broker_kit.port import BookEntry, BrokerPort
+from vyomo_broker_kit.port import BookEntry, BrokerPort, FundsEntry, PositionEntry, TradeEntry
 from vyomo_broker_kit.remote import RemoteExecutor, SendLimits
 from vyomo_broker_kit.testing import Behaviour
 from vyomo_broker_kit.testing.floor import Floor
@@ -31,9 +31,9 @@ class Before:
     cancelling: Outcome | None = None
     tried: list[str] = field(default_factory=list[str])
 
-    async def place(self, order: Order) -> Outcome:
+    async def place(self, order: Order, *, urgent: bool = False) -> Outcome:
         self.tried.append(order.broker_tag)
-        return self.placing(order) or await self.port.place(order)
+        return self.placing(order) or await self.port.place(order, urgent=urgent)
 
     async def modify(self, order: Order, changes: OrderModification) -> Outcome:
         return await (self.modifying() if self.modifying else self.port.modify(order, changes))
@@ -43,6 +43,15 @@ class Before:
 
     async def order_book(self, account_id: int) -> Sequence[BookEntry]:
         return await self.port.order_book(account_id)
+
+    async def trades(self, account_id: int) -> Sequence[TradeEntry]:
+        return await self.port.trades(account_id)
+
+    async def positions(self, account_id: int) -> Sequence[PositionEntry]:
+        return await self.port.positions(account_id)
+
+    async def funds(self, account_id: int) -> FundsEntry:
+        return await self.port.funds(account_id)
 
 
 def unreachable_for(tries: int) -> Callable[[Order], Outcome | None]:
@@ -72,7 +81,7 @@ async def test_not_sent_that_is_recorded_twice_does_not_free_the_next_claim(
 
     assert writes >= 3
     assert floor.broker.calls == [("POST", order.broker_tag)]
-    assert (await floor.events_of(order)).count("order.submitting") == 2
+    assert (await floor.event_types(order)).count("order.submitting") == 2
 
 
 async def test_outcome_outlives_a_row_that_somebody_holds(floor: Floor) -> None:
@@ -103,6 +112,7 @@ async def test_port_that_fails_leaves_an_unknown_outcome_and_no_second_call(floo
 
 
 async def test_order_that_reduces_a_position_passes_hung_entries_and_those_that_wait(floor: Floor) -> None:
+    floor.broker.venue.overnight[floor.account, "RELIANCE"] = 10
     async with floor.world.database.connection() as connection:
         await connection.execute(
             "INSERT INTO accounts.positions (account_id, user_id, broker, exchange, symbol, product, quantity, average_price,"
@@ -177,7 +187,7 @@ async def test_order_that_expires_while_its_claim_waits_is_not_sent(floor: Floor
             await asyncio.sleep(0.8)
 
         async def came_back() -> bool:
-            return "order.new" in await floor.events_of(order)
+            return "order.new" in await floor.event_types(order)
 
         await eventually(came_back)
 

@@ -27,7 +27,7 @@ async def test_accepted_order_is_claimed_sent_once_acknowledged_and_filled(floor
 
     assert stored.broker_order_id == "B000000001"
     assert floor.broker.calls == [("POST", order.broker_tag)]
-    assert await floor.events_of(order) == [
+    assert await floor.event_types(order) == [
         "order.accepted",
         "order.submitting",
         "order.acknowledged",
@@ -62,7 +62,7 @@ async def test_lost_answer_is_settled_from_the_book_and_never_sent_again(floor: 
 
     assert floor.broker.calls == [("POST", order.broker_tag)]
     assert len(floor.broker.orders_with_tag(order.broker_tag)) == 1
-    assert "order.unconfirmed" in await floor.events_of(order)
+    assert "order.unconfirmed" in await floor.event_types(order)
 
 
 @pytest.mark.parametrize("placing", ["drop_before", "server_error", "html", "redirect"])
@@ -86,7 +86,7 @@ async def test_broker_that_cannot_be_reached_leaves_the_order_new_until_it_retur
         order = await floor.place()
 
         async def came_back() -> bool:
-            return (await floor.events_of(order)).count("order.new") >= 1
+            return (await floor.event_types(order)).count("order.new") >= 1
 
         await eventually(came_back, timeout=10)
     async with floor.working():
@@ -101,9 +101,10 @@ async def test_fills_in_parts_are_recorded_once_each(floor: Floor) -> None:
         order = await floor.place()
         await floor.until(order, OrderState.FILLED)
 
-    rows = await floor.world.rows("SELECT quantity, basis FROM ledger.fills ORDER BY id")
+    rows = await floor.fills(order)
     assert [row["quantity"] for row in rows] == [3, 4, 3]
-    assert {row["basis"] for row in rows} == {"derived"}
+    assert [row["trade_id"] for row in rows] == [f"B000000001-T00000{number}" for number in (1, 2, 3)]
+    assert {row["basis"] for row in rows} == {"trade_book"}
 
 
 async def test_orders_of_one_account_leave_in_the_order_of_acceptance(floor: Floor) -> None:
@@ -160,7 +161,7 @@ async def test_modification_changes_the_order_and_keeps_its_fills(floor: Floor) 
         stored = await floor.world.stored(order.order_id)
 
     assert (stored.filled_quantity, stored.state) == (4, OrderState.PARTIALLY_FILLED)
-    assert "order.modified" in await floor.events_of(order)
+    assert "order.modified" in await floor.event_types(order)
 
 
 async def test_expired_order_is_not_sent(floor: Floor) -> None:
@@ -193,7 +194,7 @@ async def test_cancel_of_an_order_that_could_not_be_sent_ends_it_unsent(floor: F
         order = await floor.place()
 
         async def came_back() -> bool:
-            return "order.new" in await floor.events_of(order)
+            return "order.new" in await floor.event_types(order)
 
         await eventually(came_back, timeout=10)
         await floor.ask(order, PendingAction.CANCEL)
@@ -232,12 +233,12 @@ async def test_unreachable_broker_is_tried_three_times_not_for_ever(floor: Floor
         order = await floor.place()
 
         async def tried_three_times() -> bool:
-            return (await floor.events_of(order)).count("order.submitting") == 3
+            return (await floor.event_types(order)).count("order.submitting") == 3
 
         await eventually(tried_three_times, timeout=15)
         await asyncio.sleep(1.5)  # a fourth try would come within the next looks
 
-    assert (await floor.events_of(order)).count("order.submitting") == 3
+    assert (await floor.event_types(order)).count("order.submitting") == 3
 
 
 async def test_outcome_outlives_a_record_that_is_away(floor: Floor, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -277,6 +277,22 @@ def test_reason_of_a_cancellation_outlives_what_happens_until_it_is_answered(
         assert (each.reason_code, each.reason) == (ReasonCode.USER_CANCELLED, "changed my mind")
 
 
+def test_order_that_a_halt_cancelled_says_so() -> None:
+    order = sample_order(
+        OrderState.OPEN,
+        pending_action=PendingAction.CANCEL,
+        reason_code=ReasonCode.TRADING_HALTED,
+        reason="trading is halted: enough",
+    )
+
+    cancelled = applied(order, told(OrderState.CANCELLED)).order
+
+    assert (cancelled.reason_code, cancelled.reason) == (
+        ReasonCode.TRADING_HALTED,
+        "trading is halted: enough",
+    )
+
+
 def test_reason_of_a_cancellation_that_lost_the_race_is_forgotten() -> None:
     order = sample_order(
         OrderState.OPEN, pending_action=PendingAction.CANCEL, reason_code=ReasonCode.USER_CANCELLED
@@ -291,5 +307,13 @@ def test_cancellation_nobody_asked_for_does_not_wear_an_older_reason() -> None:
     )
 
     cancelled = applied(refused_change, told(OrderState.CANCELLED)).order
+
+    assert (cancelled.reason_code, cancelled.reason) == (None, None)
+
+
+def test_cancellation_does_not_inherit_a_reason_it_was_not_asked_for_with() -> None:
+    working = sample_order(OrderState.OPEN, reason_code=ReasonCode.OUTCOME_UNKNOWN, reason="no trace of it")
+
+    cancelled = applied(working, told(OrderState.CANCELLED)).order
 
     assert (cancelled.reason_code, cancelled.reason) == (None, None)

@@ -70,10 +70,12 @@ async def accepted(world: RecordWorld, **changes: Any) -> Order:
     return new.order
 
 
-async def claim(world: RecordWorld, *account_ids: int) -> list[str]:
+async def claim(world: RecordWorld, *account_ids: int, exits_first: bool = False) -> list[str]:
     """What a worker would send now, marked as sent."""
     async with world.ledger.transaction() as transaction:
-        claimed = await transaction.claim(account_ids or [world.account], per_account=50)
+        claimed = await transaction.claim(
+            account_ids or [world.account], per_account=50, exits_first=exits_first
+        )
         update = OrderUpdate(state=OrderState.SUBMITTING, at=world.clock.now())
         transaction.step([Step(order=order, update=update) for order in claimed.orders])
     return [order.order_id for order in claimed.orders]
@@ -284,6 +286,18 @@ async def test_no_claim_commits_after_a_kill_has_committed(owner: RecordWorld) -
 
     assert late == []
     assert 0 < before < 6 * TRIALS, "the kill should come in the middle of the claims"
+
+
+async def test_claim_that_takes_exits_first_obeys_the_switch_too(owner: RecordWorld) -> None:
+    await hold(owner, 10)
+    await accepted(owner)
+    way_out = await accepted(owner, transaction_type=TransactionType.SELL)
+    await switch(owner, TradingState.HALTED)
+    while_halted = await claim(owner, exits_first=True)
+    await switch(owner, TradingState.REDUCING)
+
+    assert while_halted == []
+    assert await claim(owner, exits_first=True) == [way_out.order_id]
 
 
 async def test_halt_outlives_the_processes(database_url: str, nats_url: str) -> None:

@@ -10,11 +10,15 @@ from websockets.asyncio.client import ClientConnection
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from vyomo_contracts import subjects
+from vyomo_contracts.alerts import Alert, AlertCode
+from vyomo_contracts.events import SessionChanged
 from vyomo_contracts.portfolio import Funds, Position
 from vyomo_contracts.queries import LastPrice, TickFrame
+from vyomo_contracts.sessions import BrokerSession, SessionState
 from vyomo_contracts.vocabulary import Broker, Exchange, OrderState, Product
 from vyomo_gateway.events import feed as feeds
 from vyomo_gateway.events import session as sessions
+from vyomo_ledger.writing import raise_alert
 from vyomo_service_kit.embedded import EmbeddedNats
 from vyomo_service_kit.testing.waiting import eventually
 
@@ -125,6 +129,43 @@ async def test_positions_and_funds_are_pushed(edge: "Edge"):
     assert pushed["position"]["position"]["quantity"] == 10
     assert pushed["margin"]["margins"]["available"] == 99799
     assert pushed["margin"]["accountId"] == edge.world.account
+
+
+async def test_alerts_and_sessions_are_pushed_to_their_user_only(edge: "Edge"):
+    mine = await edge.connect()
+    theirs = await edge.connect(key=edge.other_key)
+    await hear_until(mine, "live")
+    await hear_until(theirs, "live")
+    alert = Alert(
+        account_id=edge.world.account,
+        user_id="asha",
+        broker=Broker.ZERODHA,
+        code=AlertCode.ORDER_REAPPEARED,
+        subject="ZERODHA_1",
+        message="it is at the broker after all",
+        raised_at=edge.world.clock.now(),
+    )
+
+    session = BrokerSession(
+        account_id=edge.world.account,
+        user_id="asha",
+        broker=Broker.ZERODHA,
+        state=SessionState.EXPIRED,
+        reason="the broker refused the session",
+        updated_at=edge.world.clock.now(),
+    )
+
+    async with edge.behind.workers.transaction() as transaction:
+        await raise_alert(transaction, alert)
+        transaction.announce(Broker.ZERODHA, edge.world.account, SessionChanged(session=session))
+
+    told = await hear(mine)
+    assert (told["type"], told["code"], told["subject"]) == ("alert", "ORDER_REAPPEARED", "ZERODHA_1")
+    assert told["accountId"] == edge.world.account
+    told = await hear(mine)
+    assert (told["type"], told["state"], told["validUntil"]) == ("session", "EXPIRED", None)
+    with pytest.raises(TimeoutError):
+        await asyncio.wait_for(theirs.recv(), 0.2)
 
 
 async def test_a_resumed_client_misses_nothing(edge: "Edge"):

@@ -1,68 +1,100 @@
-"""Learning from the broker's order book what became of our orders: fills, rejections, cancellations, unknown outcomes.
+"""When a broker's books are read: what keeps our orders true to the broker's, finds those of unknown outcome and those placed elsewhere.
 
-Orders are found by the broker's id, else by our tag, never by looks. What the book does not show changes nothing here: absence
-is no evidence until the broker's settle time has passed.
+Orders are found by the broker's id, else by our tag, never by looks. What the book does not show changes nothing: absence is no
+evidence until the broker's settle time has passed. One reading serves all orders of an account.
 """
 
 import asyncio
-from collections import Counter
-from collections.abc import AsyncGenerator, Callable, Sequence
+from collections import deque
+from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
-from datetime import datetime
+from dataclasses import dataclass, field
 from typing import Final
 
 import structlog
 
-from vyomo_broker_kit.port import BookEntry, BookUnreadableError, BrokerPort
-from vyomo_contracts.lifecycle import Applied, OrderUpdate, apply
-from vyomo_contracts.orders import Fill, Order
-from vyomo_contracts.reasons import ReasonCode
-from vyomo_contracts.vocabulary import WORKING_STATES, OrderState
-from vyomo_ledger.writing import Ledger, LedgerTransaction, Step
+from vyomo_broker_kit.book_learning import WORKING_SQL, Reading
+from vyomo_broker_kit.book_merge import BookMerge
+from vyomo_broker_kit.limits import ReconcileLimits, is_read_due
+from vyomo_broker_kit.port import BrokerPort, SessionOverError, TradeEntry, UnreadableError
+from vyomo_broker_kit.session_watch import session_refused
+from vyomo_contracts.topology import partition_of
+from vyomo_contracts.vocabulary import Broker
+from vyomo_ledger.writing import Ledger
 from vyomo_service_kit.clock import Clock
 from vyomo_service_kit.errors import UnavailableError
 from vyomo_service_kit.runtime import cancel_and_wait, repeat
 
 log = structlog.get_logger()
 
-READ_SECONDS: Final = 1.0
 TICK_SECONDS: Final = 0.25
 READS_AT_ONCE: Final = 8
+TRADES_SECONDS: Final = 2.0
+"""Fills wait this long for the trade book; then they are recorded as derived."""
+TRADES_AGAIN_SECONDS: Final = (1.0, 2.0, 4.0, 8.0, 15.0, 30.0)
 
-# Spelled out, for a parameter would hide from the planner that this is what the small index of working orders holds.
-_IS_WORKING: Final = "state IN ('" + "', '".join(sorted(WORKING_STATES)) + "')"
-_WORKING: Final = (
-    f"SELECT account_id, order_id FROM ledger.broker_orders WHERE account_id = $1 AND {_IS_WORKING}"
-)
-ACCOUNTS_WITH_WORKING_ORDERS: Final = (
-    f"SELECT DISTINCT account_id FROM ledger.broker_orders WHERE broker = $1 AND {_IS_WORKING}"
-)
-# A change that was sent, whose call is over for sure, and that the broker still does not show.
-_OVERDUE: Final = """
-SELECT order_id FROM ledger.broker_orders
-WHERE account_id = $1 AND order_id = ANY($2::text[]) AND pending_stage = 'SUBMITTING' AND send_deadline < now()
+OPEN_ACCOUNTS: Final = f"""
+SELECT account_id, bool_and(l.session_until > clock_timestamp()) IS TRUE AS has_session, bool_or(state NOT IN ('SUBMITTING', 'UNCONFIRMED')) AS works,
+       coalesce(bool_or(state = 'SUBMITTING' AND send_deadline < clock_timestamp()), false) AS is_overdue,
+       array_agg(extract(epoch FROM clock_timestamp() - least(send_deadline, updated_at))::float8)
+           FILTER (WHERE state = 'UNCONFIRMED') AS unknown_for
+FROM ledger.broker_orders o JOIN ledger.lanes l USING (account_id)
+WHERE o.broker = $1 AND o.state IN ({WORKING_SQL}) AND l.lane = 'CLAIM' GROUP BY account_id
 """
+_ALL_ACCOUNTS: Final = """
+SELECT account_id FROM ledger.lanes WHERE broker = $1 AND lane = 'CLAIM' AND session_until > clock_timestamp()
+"""
+"""Without a session there is nothing to read: a dead one must not be asked again and again."""
+
+
+@dataclass(slots=True)
+class _Account:
+    """What is remembered of an account's readings; forgetting it costs some readings, nothing else."""
+
+    good_reads: deque[float]
+    unknown_since: list[float] = field(default_factory=list[float])
+    last_read: float | None = None
+    wants_trades: bool = False
+    trades_again_at: float | None = None
+    trades_tries: int = 0
 
 
 class BookSync:
-    """Reads the book of an account about once a second while it has working orders, and at once when `look` is called.
+    """Reads an account's book once a second while it has working orders, on a schedule of its own while the outcome of orders is
+    unknown, now and then otherwise, and at once when `look` is called.
 
-    Accounts are read beside each other, so one that hangs delays itself alone. `serves` tells which accounts are this process's:
-    a broker counts the reads, whoever makes them.
+    Accounts are read beside each other, so one that hangs delays itself alone.
     """
 
     def __init__(
-        self, ledger: Ledger, port: BrokerPort, clock: Clock, *, broker: str, serves: Callable[[int], bool]
+        self,
+        ledger: Ledger,
+        port: BrokerPort,
+        clock: Clock,
+        *,
+        broker: Broker,
+        partitions: int,
+        owned: frozenset[int],
+        limits: ReconcileLimits | None = None,
     ) -> None:
         self._ledger = ledger
         self._port = port
         self._clock = clock
         self._broker = broker
-        self._serves = serves
+        self._partitions = partitions
+        self._owned = owned
+        self._limits = limits or ReconcileLimits()
+        self._fill_listeners: list[Callable[[int], None]] = []
+        self._merge = BookMerge(ledger, clock, broker=broker, limits=self._limits)
+        self._accounts: dict[int, _Account] = {}
         self._due: dict[int, None] = {}
         self._reading: dict[int, asyncio.Task[None]] = {}
-        self._listed_at = 0.0
+        self._listed_at = self._listed_all_at = float("-inf")
         self._wake = asyncio.Event()
+
+    def on_filled(self, listener: Callable[[int], None]) -> None:
+        """`listener` is called with each account that got fills."""
+        self._fill_listeners.append(listener)
 
     def look(self, account_id: int) -> None:
         self._due[account_id] = None
@@ -80,21 +112,71 @@ class BookSync:
 
     async def _tick(self) -> None:
         now = self._clock.elapsed()
-        if now - self._listed_at >= READ_SECONDS:
+        if now - self._listed_at >= self._limits.working_seconds:
             self._listed_at = now
-            for account_id in await self._accounts_with_working_orders():
+            await self._list_open()
+        if now - self._listed_all_at >= self._limits.idle_seconds:
+            self._listed_all_at = now
+            await self._list_all()
+        for account_id, account in self._accounts.items():
+            if self._is_due(account, now):
                 self._due[account_id] = None
+        self._start_reads(now)
+
+    async def _list_open(self) -> None:
+        async with self._ledger.database.connection() as connection:
+            rows = await connection.fetch(OPEN_ACCOUNTS, self._broker)
+        now = self._clock.elapsed()
+        for account in self._accounts.values():
+            account.unknown_since = []
+        owned = [row for row in rows if self._owns(row["account_id"])]
+        for row in owned:
+            if not row["has_session"]:
+                continue
+            account = self._account(row["account_id"])
+            account.unknown_since = [now - age for age in row["unknown_for"] or ()]
+            if row["works"]:
+                self._due[row["account_id"]] = None
+        overdue = [row["account_id"] for row in owned if row["is_overdue"]]
+        if overdue:
+            await self._merge.silence(overdue)
+
+    async def _list_all(self) -> None:
+        async with self._ledger.database.connection() as connection:
+            rows = await connection.fetch(_ALL_ACCOUNTS, self._broker)
+        for row in rows:
+            if self._owns(row["account_id"]):
+                self._due[row["account_id"]] = None
+
+    def _is_due(self, account: _Account, now: float) -> bool:
+        if account.trades_again_at is not None and account.trades_again_at <= now:
+            return True
+        return any(
+            is_read_due(
+                now - since,
+                None if account.last_read is None else account.last_read - since,
+                self._limits.settle_seconds,
+            )
+            for since in account.unknown_since
+        )
+
+    def _start_reads(self, now: float) -> None:
         for account_id in [each for each in self._due if each not in self._reading]:
             if len(self._reading) >= READS_AT_ONCE:
                 return
+            account = self._account(account_id)
+            if account.last_read is not None and now - account.last_read < self._limits.read_gap_seconds:
+                continue
             del self._due[account_id]
-            self._reading[account_id] = asyncio.create_task(self._read(account_id))
+            account.last_read = now
+            self._reading[account_id] = asyncio.create_task(self._read(account_id, account))
 
-    async def _read(self, account_id: int) -> None:
-        asked_at = self._clock.now()
+    async def _read(self, account_id: int, account: _Account) -> None:
         try:
-            await self.merge(account_id, await self._port.order_book(account_id), asked_at)
-        except (BookUnreadableError, UnavailableError) as error:
+            await self._read_and_merge(account_id, account)
+        except SessionOverError:
+            await session_refused(self._ledger, self._clock, account_id)
+        except (UnreadableError, UnavailableError) as error:
             log.warning("book.unreadable", account_id=account_id, why=str(error))
         except Exception:
             log.exception("book.failed", account_id=account_id)
@@ -102,80 +184,47 @@ class BookSync:
             del self._reading[account_id]
             self._wake.set()
 
-    async def merge(self, account_id: int, entries: Sequence[BookEntry], asked_at: datetime) -> None:
-        """Apply what the book says to the account's working orders, in one commit.
-
-        It may be as old as the question: what was learnt since is newer.
-        """
-        by_broker_id = {entry.broker_order_id: entry for entry in entries}
-        by_tag = {entry.tag: entry for entry in entries if entry.tag is not None}
-        tags = Counter(entry.tag for entry in entries)
-        async with self._ledger.transaction() as transaction:
-            rows = await transaction.connection.fetch(_WORKING, account_id)
-            orders = await transaction.lock((row["account_id"], row["order_id"]) for row in rows)
-            overdue = await _overdue(transaction, account_id, orders)
-            for order in orders.values():
-                if tags[order.broker_tag] > 1:
-                    log.error("book.order_exists_twice", order_id=order.order_id, tag=order.broker_tag)
-                entry = by_broker_id.get(order.broker_order_id or "") or by_tag.get(order.broker_tag)
-                if entry is not None and order.state in WORKING_STATES:
-                    transaction.step([_step(order, entry, asked_at, is_overdue=order.order_id in overdue)])
-
-    async def _accounts_with_working_orders(self) -> list[int]:
-        async with self._ledger.database.connection() as connection:
-            rows = await connection.fetch(ACCOUNTS_WITH_WORKING_ORDERS, self._broker)
-        return [row["account_id"] for row in rows if self._serves(row["account_id"])]
-
-
-async def _overdue(transaction: LedgerTransaction, account_id: int, orders: dict[str, Order]) -> set[str]:
-    changing = [order.order_id for order in orders.values() if order.pending_action is not None]
-    if not changing:
-        return set()
-    return {row["order_id"] for row in await transaction.connection.fetch(_OVERDUE, account_id, changing)}
-
-
-def _step(order: Order, entry: BookEntry, asked_at: datetime, *, is_overdue: bool) -> Step:
-    update = OrderUpdate(
-        state=entry.state,
-        at=asked_at,
-        filled_quantity=entry.filled_quantity,
-        average_price=entry.average_price,
-        broker_order_id=entry.broker_order_id,
-        reason_code=ReasonCode.BROKER_REFUSED if entry.state is OrderState.REJECTED else None,
-        reason=entry.text,
-        # A book read before a modification was confirmed would undo it.
-        modified=_changed_terms(order, entry) if asked_at >= order.updated_at else None,
-        clears_pending_action=entry.state.is_terminal or is_overdue,
-    )
-    result = apply(order, update)
-    fills: tuple[Fill, ...] = ()
-    if isinstance(result, Applied) and result.increment is not None:
-        # Derived from cumulative figures until the trade book names the trades; the id is the same after a restart.
-        fills = (
-            Fill(
-                trade_id=f"{order.order_id}-d{result.order.filled_quantity}",
-                order_id=order.order_id,
-                account_id=order.account_id,
-                exchange=order.exchange,
-                symbol=order.symbol,
-                product=order.product,
-                transaction_type=order.transaction_type,
-                quantity=result.increment.quantity,
-                price=result.increment.price,
-                filled_at=entry.updated_at,
-                basis="derived",
-            ),
+    async def _read_and_merge(self, account_id: int, account: _Account) -> None:
+        began, began_elapsed = self._clock.now(), self._clock.elapsed()
+        entries = await self._port.order_book(account_id)
+        looked = account.wants_trades or self._merge.shows_new_fills(account_id, entries)
+        trades = await self._trades(account_id) if looked else None
+        good_reads = (*account.good_reads, began_elapsed)
+        outcome = await self._merge.merge(
+            Reading(account_id=account_id, entries=entries, trades=trades, began=began, good_reads=good_reads)
         )
-    return Step(order=order, update=update, fills=fills)
+        account.good_reads.append(began_elapsed)
+        self._plan_trades(account, wanted=outcome.wants_trades, looked=looked)
+        if outcome.filled:
+            for listener in self._fill_listeners:
+                listener(account_id)
 
+    async def _trades(self, account_id: int) -> list[TradeEntry] | None:
+        """None when they cannot be had now: fills are derived until they can."""
+        try:
+            async with asyncio.timeout(TRADES_SECONDS):
+                return list(await self._port.trades(account_id))
+        except (UnreadableError, TimeoutError) as error:
+            log.warning("trades.unreadable", account_id=account_id, why=str(error))
+            return None
 
-def _changed_terms(order: Order, entry: BookEntry) -> dict[str, object]:
-    """What the broker shows differently: a modification whose answer was lost, or one made in the broker's own app."""
-    changed: dict[str, object] = {}
-    if entry.quantity != order.quantity:
-        changed["quantity"] = entry.quantity
-    if order.order_type.takes_price and entry.price > 0 and entry.price != order.price:
-        changed["price"] = entry.price
-    if order.order_type.takes_trigger_price and entry.trigger_price not in {None, order.trigger_price}:
-        changed["trigger_price"] = entry.trigger_price
-    return changed
+    def _plan_trades(self, account: _Account, *, wanted: bool, looked: bool) -> None:
+        account.wants_trades = wanted
+        if not wanted:
+            account.trades_again_at, account.trades_tries = None, 0
+            return
+        # Wanted and not looked for yet: at once. Looked for in vain: later and later, for the book of trades may lag.
+        last = len(TRADES_AGAIN_SECONDS) - 1
+        pause = TRADES_AGAIN_SECONDS[min(account.trades_tries, last)] if looked else 0.0
+        account.trades_tries += looked
+        account.trades_again_at = self._clock.elapsed() + pause
+
+    def _owns(self, account_id: int) -> bool:
+        return partition_of(account_id, self._partitions) in self._owned
+
+    def _account(self, account_id: int) -> _Account:
+        account = self._accounts.get(account_id)
+        if account is None:
+            account = _Account(deque(maxlen=self._limits.good_reads))
+            self._accounts[account_id] = account
+        return account

@@ -1,4 +1,4 @@
-"""What a call to a broker came to. There is no fifth case, and no exception of a client crosses the port.
+"""What a call to a broker came to. There is no sixth case, and no exception of a client crosses the port.
 
 Only a white list of answers may be `Refused`, and only what provably never left may be `NotSent`; everything else is `Unknown`.
 """
@@ -19,6 +19,8 @@ class Refused:
 
     code: str
     text: str
+    ends_session: bool = False
+    """The broker wants a new login: nothing more is sent for this account until it had one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,10 +31,17 @@ class NotSent:
 
 
 @dataclass(frozen=True, slots=True)
+class RateLimited:
+    """Turned away for coming too often, as far as the broker says: one look into the book, then it is refused. Never sent again."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
 class Unknown:
     """It may or may not have happened: only the broker's book can tell. Never sent again."""
 
     cause: str
 
 
-Outcome = Accepted | Refused | NotSent | Unknown
+Outcome = Accepted | Refused | NotSent | RateLimited | Unknown

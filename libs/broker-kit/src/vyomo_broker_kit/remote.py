@@ -13,14 +13,23 @@ from typing import Final
 
 import structlog
 
-from vyomo_broker_kit.outcomes import NotSent, Outcome, Refused, Unknown
+from vyomo_broker_kit.outcomes import NotSent, Outcome, RateLimited, Refused, Unknown
 from vyomo_broker_kit.port import BrokerPort
 from vyomo_broker_kit.repeats import Repeats
-from vyomo_broker_kit.updates import update_of_change, update_of_placing, update_unsent
+from vyomo_broker_kit.updates import update_given_up, update_of_change, update_of_placing, update_unsent
 from vyomo_contracts.lifecycle import OrderUpdate
 from vyomo_contracts.orders import Order
 from vyomo_contracts.vocabulary import OrderState, PendingAction
-from vyomo_ledger.writing import Ledger, LedgerTransaction, LostRaceError, PendingChange, Step
+from vyomo_ledger.writing import (
+    Ledger,
+    LedgerTransaction,
+    LostRaceError,
+    PendingChange,
+    Step,
+    alert_reopened,
+    end_session,
+    lock_sessions,
+)
 from vyomo_service_kit.batching import Batcher
 from vyomo_service_kit.clock import Clock
 from vyomo_service_kit.database import BUSY
@@ -29,7 +38,6 @@ from vyomo_service_kit.errors import UnavailableError
 log = structlog.get_logger()
 
 CLAIMED_PER_ACCOUNT: Final = 16
-MOST_REDUCING: Final = 64
 RECORD_RETRY_SECONDS: Final = 0.2
 RECORD_RETRY_LIMIT_SECONDS: Final = 2.0
 
@@ -42,10 +50,12 @@ _SUSPENDED: Final = NotSent("the process was suspended between claim and call")
 class SendLimits:
     in_flight_per_account: int = 2
     """Entries of one account on the wire at once. Cancels and modifications have their own way past them."""
-    reducing_per_account: int = 2
-    """As many more for orders that bring a position nearer to zero: hung entries must not stand before a way out."""
+    more_for_exits: int = 2
+    """Orders that reduce a position find this much room beside entries that hang."""
     total_seconds: float = 7.0
     """Longest a call may take, all in all; the send deadline is this plus a second for the commit."""
+    waiting_change_seconds: float = 60.0
+    """How long a cancellation or modification waits for a broker session before it is given up."""
     stale_claim_seconds: float = 0.5
     """A process that slept this long between claim and call does not call: its knowledge is old."""
 
@@ -70,6 +80,20 @@ class _Answer:
     def is_of_one_claim(self) -> bool:
         """Says something of the claim it answers, not of the order for good."""
         return self.change is not None or isinstance(self.outcome, NotSent)
+
+    @property
+    def ends_session(self) -> bool:
+        return isinstance(self.outcome, Refused) and self.outcome.ends_session
+
+
+@dataclass(frozen=True, slots=True)
+class _Round:
+    """What one claim took on: its orders, exits first, and changes."""
+
+    orders: list[Order]
+    exits: set[str]
+    changes: list[PendingChange]
+    deadline: datetime
 
 
 class RemoteExecutor:
@@ -108,51 +132,54 @@ class RemoteExecutor:
                 await asyncio.wait(self._calls, timeout=self._limits.total_seconds + 2)
 
     async def run(self, account_ids: Sequence[int]) -> None:
-        claimed_at, now = self._clock.elapsed(), self._clock.now()
-        deadline = now + timedelta(seconds=self._limits.total_seconds + 1)
-        orders, changes = await self._claim(account_ids, now, deadline)
-        for order in orders:
-            self._start(self._place(order, claimed_at, deadline))
-        for change in changes:
-            self._start(self._carry_out(change, claimed_at, deadline))
+        claimed_at = self._clock.elapsed()
+        claimed = await self._claim(account_ids)
+        for order in claimed.orders:
+            is_exit = order.order_id in claimed.exits
+            self._start(self._place(order, claimed_at, claimed.deadline, is_exit=is_exit))
+        for change in claimed.changes:
+            self._start(self._carry_out(change, claimed_at, claimed.deadline))
 
-    async def _claim(
-        self, account_ids: Sequence[int], now: datetime, deadline: datetime
-    ) -> tuple[list[Order], list[PendingChange]]:
+    async def _claim(self, account_ids: Sequence[int]) -> _Round:
         """One commit: as many of the oldest new orders as the lanes have room for, and every change that can be made now."""
-        given_up = self._repeats.given_up()
+        now = self._clock.now()
         async with self._ledger.transaction() as transaction:
             # More than there is room for: some may wait for another try, and changes asked for wait in the same lane.
             waiting = await transaction.claim(
-                account_ids, per_account=CLAIMED_PER_ACCOUNT, only_sendable=True, except_for=given_up
+                account_ids,
+                per_account=CLAIMED_PER_ACCOUNT,
+                exits_first=True,
+                only_sendable=True,
+                except_for=self._repeats.given_up(),
             )
-            in_flight = await transaction.sends_in_flight(account_ids, now)
-            room = self._limits.in_flight_per_account
-            taken = self._take(waiting.orders, in_flight, room)
-            if len(taken) < len(waiting.orders):
-                ids = {order.order_id for order in taken}
-                held = {order.account_id for order in waiting.orders if order.order_id not in ids}
-                reducing = await transaction.claim_reducing(held, limit=MOST_REDUCING, except_for=given_up)
-                others = [order for order in reducing if order.order_id not in ids]
-                taken += self._take(others, in_flight, room + self._limits.reducing_per_account)
+            # By the record's clock: the one that judges later whether the deadline has passed.
+            deadline = (waiting.at or now) + timedelta(seconds=self._limits.total_seconds + 1)
+            taken = self._take(waiting.orders, waiting.exits, await transaction.sends_in_flight(account_ids))
             update = OrderUpdate(state=OrderState.SUBMITTING, at=now)
             transaction.step([Step(order=order, update=update, send_deadline=deadline) for order in taken])
             claimed = [transaction.current(order) for order in taken]
             changes = [
                 replace(change, order=transaction.begin_action(change.order, now, deadline))
                 for change in waiting.actions
-                if self._can_be_sent(transaction, change, now)
+                if self._can_be_sent(
+                    transaction, change, now, offline=change.order.account_id in waiting.without_session
+                )
             ]
-        return claimed, changes
+        return _Round(claimed, waiting.exits, changes, deadline)
 
-    def _take(self, orders: Sequence[Order], in_flight: dict[int, int], room: int) -> list[Order]:
-        """In the order of acceptance: the first of an account that has to wait holds its younger ones back."""
+    def _take(self, orders: Sequence[Order], exits: set[str], in_flight: dict[int, int]) -> list[Order]:
+        """As they stand in line: the first of an account that has to wait holds those behind it back.
+
+        Exits stand before entries and find more room, so an entry never holds one back.
+        """
         taken: list[Order] = []
         held: set[int] = set()
         for order in orders:
-            account_id = order.account_id
+            account_id, room = order.account_id, self._limits.in_flight_per_account
             if account_id in held:
                 continue
+            if order.order_id in exits:
+                room += self._limits.more_for_exits
             if in_flight.get(account_id, 0) >= room or not self._repeats.may_try(order.order_id):
                 held.add(account_id)
                 continue
@@ -160,21 +187,29 @@ class RemoteExecutor:
             taken.append(order)
         return taken
 
-    def _can_be_sent(self, transaction: LedgerTransaction, change: PendingChange, now: datetime) -> bool:
-        """A change of an order that never left is settled here."""
-        if change.order.state is OrderState.NEW:
-            transaction.step([Step(order=change.order, update=update_unsent(change, now))])
+    def _can_be_sent(
+        self, transaction: LedgerTransaction, change: PendingChange, now: datetime, *, offline: bool
+    ) -> bool:
+        """A change of an order that never left is settled here. One without a broker session waits, though not for ever."""
+        order = change.order
+        if order.state is OrderState.NEW:
+            transaction.step([Step(order=order, update=update_unsent(change, now))])
+            return False
+        if offline:
+            patience = timedelta(seconds=self._limits.waiting_change_seconds)
+            if change.asked_at is not None and now - change.asked_at > patience:
+                transaction.step([Step(order=order, update=update_given_up(order, now))])
             return False
         return self._repeats.may_try(_key_of(change))
 
-    async def _place(self, order: Order, claimed_at: float, deadline: datetime) -> None:
+    async def _place(self, order: Order, claimed_at: float, deadline: datetime, *, is_exit: bool) -> None:
         outcome: Outcome
         if self._is_stale(claimed_at):
             outcome = _SUSPENDED
         elif self._clock.now() >= order.expires_at:
             outcome = NotSent("the order expired between claim and call")
         else:
-            outcome = await _outcome_of(self._port.place(order))
+            outcome = await _outcome_of(self._port.place(order, urgent=is_exit))
         if isinstance(outcome, NotSent):
             self._repeats.failed(order.order_id)
         await self._settle(_Answer(order, None, outcome, deadline))
@@ -193,8 +228,11 @@ class RemoteExecutor:
         else:
             assert change.modification is not None
             outcome = await _outcome_of(self._port.modify(change.order, change.modification))
-        may_repeat = isinstance(outcome, NotSent) and self._repeats.failed(_key_of(change))
-        await self._settle(_Answer(change.order, change, outcome, deadline, may_repeat))
+        # Asking again for the same change of the same order does nothing twice, so being turned away is like not being sent.
+        may_repeat = isinstance(outcome, NotSent | RateLimited) and self._repeats.failed(_key_of(change))
+        answer = _Answer(change.order, change, outcome, deadline, may_repeat)
+        # One that met a dead session waits for the next.
+        await self._settle(replace(answer, may_repeat=True) if answer.ends_session else answer)
         self._look(change.order.account_id)
 
     async def _settle(self, answer: _Answer) -> None:
@@ -228,7 +266,10 @@ class RemoteExecutor:
 
     async def _write(self, answers: Sequence[_Answer]) -> None:
         now = self._clock.now()
+        ended = sorted({answer.order.account_id for answer in answers if answer.ends_session})
         async with self._ledger.transaction() as transaction:
+            if ended:
+                await lock_sessions(transaction, ended)
             orders = await transaction.lock(
                 (answer.order.account_id, answer.order.order_id) for answer in answers
             )
@@ -251,8 +292,14 @@ class RemoteExecutor:
                             transaction.put_back(order, now)
                         continue
                     update = update_of_change(answer.change, answer.outcome, order, now, settles=settles)
-                if update is not None:
-                    transaction.step([Step(order=order, update=update)])
+                if update is None:
+                    continue
+                transaction.step([Step(order=order, update=update)])
+                after = transaction.current(order)
+                if order.state is OrderState.REJECTED and after.version > order.version:
+                    await alert_reopened(transaction, order, after.broker_order_id or "an order it accepted")
+            for account_id in ended:
+                await end_session(transaction, account_id, reason="the broker refused the session", at=now)
 
     def _is_stale(self, claimed_at: float) -> bool:
         return self._clock.elapsed() - claimed_at > self._limits.stale_claim_seconds

@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import assert_never
 
-from vyomo_broker_kit.outcomes import Accepted, NotSent, Outcome, Refused, Unknown
+from vyomo_broker_kit.outcomes import Accepted, NotSent, Outcome, RateLimited, Refused, Unknown
 from vyomo_contracts.lifecycle import OrderUpdate
 from vyomo_contracts.orders import Order
 from vyomo_contracts.reasons import ReasonCode
@@ -20,6 +20,17 @@ def update_unsent(change: PendingChange, at: datetime) -> OrderUpdate:
     return OrderUpdate(state=OrderState.NEW, at=at, modified=modified, clears_pending_action=True)
 
 
+def update_given_up(order: Order, at: datetime) -> OrderUpdate:
+    """A change that waited too long for a broker session: the order stays as it is, and says why."""
+    return OrderUpdate(
+        state=order.state,
+        at=at,
+        reason_code=ReasonCode.EXPIRED_UNSENT,
+        reason=f"the {str(order.pending_action).lower()} was not sent: no broker session",
+        clears_pending_action=True,
+    )
+
+
 def update_of_placing(outcome: Outcome, at: datetime) -> OrderUpdate:
     """What a place call's outcome says of the order."""
     match outcome:
@@ -33,6 +44,11 @@ def update_of_placing(outcome: Outcome, at: datetime) -> OrderUpdate:
         case NotSent():
             # Proved unsent, so it may be tried again until it expires: the next look into the record finds it.
             return OrderUpdate(state=OrderState.NEW, at=at)
+        case RateLimited(text=text):
+            # Most likely it never reached their order system; the next look into the book settles it.
+            return OrderUpdate(
+                state=OrderState.UNCONFIRMED, at=at, reason_code=ReasonCode.RATE_LIMITED, reason=text
+            )
         case Unknown(cause=cause):
             return OrderUpdate(
                 state=OrderState.UNCONFIRMED, at=at, reason_code=ReasonCode.OUTCOME_UNKNOWN, reason=cause
@@ -68,6 +84,14 @@ def update_of_change(
                 at=at,
                 reason_code=ReasonCode.BROKER_UNREACHABLE,
                 reason=f"the {change.action.lower()} was not sent: {cause}",
+                clears_pending_action=settles,
+            )
+        case RateLimited(text=text):
+            return OrderUpdate(
+                state=order.state,
+                at=at,
+                reason_code=ReasonCode.RATE_LIMITED,
+                reason=f"the {change.action.lower()} was turned away: {text}",
                 clears_pending_action=settles,
             )
         case Accepted() | Unknown():

@@ -10,9 +10,12 @@ from pydantic import BeforeValidator
 from vyomo_broker_kit.book_sync import BookSync
 from vyomo_broker_kit.doorbell import register_doorbell
 from vyomo_broker_kit.lanes import LaneExecutor, Lanes
+from vyomo_broker_kit.limits import ReconcileLimits
 from vyomo_broker_kit.port import BrokerPort
+from vyomo_broker_kit.portfolio_sync import PortfolioSync
 from vyomo_broker_kit.remote import RemoteExecutor, SendLimits
-from vyomo_contracts.topology import partition_of, worker_consumer
+from vyomo_broker_kit.session_watch import SessionWatch
+from vyomo_contracts.topology import worker_consumer
 from vyomo_contracts.vocabulary import Broker
 from vyomo_ledger.writing import EventPublisher, Ledger
 from vyomo_service_kit.bus import Bus, wait_for_consumer
@@ -36,9 +39,6 @@ class WorkerSettings(ServiceSettings):
     @property
     def owned(self) -> frozenset[int]:
         return frozenset(range(self.partitions)) if self.owned_partitions is None else self.owned_partitions
-
-    def serves(self, account_id: int) -> bool:
-        return partition_of(account_id, self.partitions) in self.owned
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,9 +93,18 @@ async def local_worker(
 
 @asynccontextmanager
 async def remote_worker(
-    settings: WorkerSettings, broker: Broker, port: BrokerPort, *, limits: SendLimits | None = None
+    settings: WorkerSettings,
+    broker: Broker,
+    port: BrokerPort,
+    *,
+    limits: SendLimits | None = None,
+    reconcile: ReconcileLimits | None = None,
+    beside: Callable[[WorkerParts], AbstractAsyncContextManager[None]] | None = None,
 ) -> AsyncGenerator[Lanes]:
-    """A worker whose broker is elsewhere: claim, commit, one call, outcome, commit; then the book tells the rest."""
+    """A worker whose broker is elsewhere: claim, commit, one call, outcome, commit; then the book tells the rest.
+
+    `beside` is what else runs on the worker's parts.
+    """
     opened: list[Lanes] = []
 
     def ring(account_ids: Iterable[int]) -> None:
@@ -104,7 +113,27 @@ async def remote_worker(
 
     @asynccontextmanager
     async def executor(parts: WorkerParts) -> AsyncGenerator[LaneExecutor]:
-        book = BookSync(parts.ledger, port, parts.clock, broker=broker, serves=settings.serves)
+        reconciling = reconcile or ReconcileLimits()
+        book = BookSync(
+            parts.ledger,
+            port,
+            parts.clock,
+            broker=broker,
+            partitions=settings.partitions,
+            owned=settings.owned,
+            limits=reconciling,
+        )
+        portfolio = PortfolioSync(
+            parts.ledger,
+            port,
+            parts.clock,
+            broker=broker,
+            partitions=settings.partitions,
+            owned=settings.owned,
+            limits=reconciling,
+            look=book.look,
+        )
+        book.on_filled(portfolio.filled)
         remote = RemoteExecutor(
             parts.ledger,
             port,
@@ -113,7 +142,18 @@ async def remote_worker(
             ring=ring,
             look=book.look,
         )
-        async with book.running(), remote.running():
+        sessions = SessionWatch(
+            parts.ledger,
+            parts.clock,
+            broker=broker,
+            partitions=settings.partitions,
+            owned=settings.owned,
+        )
+        async with AsyncExitStack() as stack:
+            if beside is not None:
+                await stack.enter_async_context(beside(parts))
+            for each in (sessions, book, portfolio, remote):
+                await stack.enter_async_context(each.running())
             yield remote
 
     async with local_worker(settings, broker, executor) as lanes:

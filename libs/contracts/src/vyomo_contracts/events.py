@@ -4,10 +4,12 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
+from vyomo_contracts.alerts import Alert
 from vyomo_contracts.messages import Envelope, Tolerant
 from vyomo_contracts.orders import Fill, Order
 from vyomo_contracts.portfolio import Funds, Holding, Position
 from vyomo_contracts.risk import RiskDecision
+from vyomo_contracts.sessions import BrokerSession
 
 
 class OrderChanged(Tolerant):
@@ -19,6 +21,8 @@ class OrderChanged(Tolerant):
     order: Order
     fills: tuple[Fill, ...] = ()
     """Trades that this change brought."""
+    superseded_fills: tuple[str, ...] | None = None
+    """Trade ids of derived fills told earlier that are no longer true: `fills` holds the real trades in their place."""
 
 
 class PositionChanged(Tolerant):
@@ -47,8 +51,24 @@ class RiskChanged(Tolerant):
     decision: RiskDecision
 
 
+class AlertRaised(Tolerant):
+    kind: Literal["alert"] = "alert"
+    alert: Alert
+
+
+class SessionChanged(Tolerant):
+    kind: Literal["session"] = "session"
+    session: BrokerSession
+
+
 Event = Annotated[
-    OrderChanged | PositionChanged | HoldingChanged | FundsChanged | RiskChanged,
+    OrderChanged
+    | PositionChanged
+    | HoldingChanged
+    | FundsChanged
+    | RiskChanged
+    | AlertRaised
+    | SessionChanged,
     Field(discriminator="kind"),
 ]
 

@@ -41,9 +41,12 @@ TRANSITIONS: Final[Mapping[OrderState, frozenset[OrderState]]] = {
     # Late fills are real: they raise the filled quantity and, when they complete it, the state.
     _S.CANCELLED: frozenset({_S.CANCELLED, _S.FILLED}),
     _S.EXPIRED: frozenset({_S.EXPIRED, _S.FILLED}),
-    # Re-opened only by broker evidence after we had given an order up as not found; `apply` checks the reason.
+    # Re-opened only by broker evidence after we had given an order up without proof; `apply` checks the reason.
     _S.REJECTED: frozenset({_S.ACKNOWLEDGED}) | _VENUE_STATES - {_S.REJECTED},
 }
+
+GIVEN_UP: Final = frozenset({ReasonCode.NOT_FOUND_AT_BROKER, ReasonCode.RATE_LIMITED})
+"""Reasons of a REJECTED order that the broker never said no to: not seen in its book, as long as one may wait for that."""
 
 _RANK: Final[Mapping[OrderState, int]] = {
     _S.NEW: 0,
@@ -187,7 +190,7 @@ def _refusal(order: Order, update: OrderUpdate, state: OrderState, *, grew: bool
     current = order.state
     if state is current and not grew:
         return Stale(f"{state} again")
-    if current is OrderState.REJECTED and order.reason_code is not ReasonCode.NOT_FOUND_AT_BROKER:
+    if current is OrderState.REJECTED and order.reason_code not in GIVEN_UP:
         why = f"{state} after REJECTED"
         return Illegal(why) if state.is_terminal or grew else Stale(why)
     # The one legal step back among working states: without a confirmed modification only newer word is believed.
@@ -246,7 +249,9 @@ def _reason(order: Order, update: OrderUpdate, state: OrderState) -> dict[str, o
         return {}
     if update.reason_code is not None:
         return {"reason_code": update.reason_code, "reason": update.reason}
-    is_asked_for = state is OrderState.CANCELLED and order.reason_code is ReasonCode.USER_CANCELLED
+    is_asked_for = state is OrderState.CANCELLED and (
+        order.pending_action is PendingAction.CANCEL or order.reason_code is ReasonCode.USER_CANCELLED
+    )
     if is_asked_for or (state is order.state and not update.clears_pending_action):
         return {}
     return {"reason_code": None, "reason": None}

@@ -88,6 +88,7 @@ class RecordWorld:
 async def create_account(
     database: Database, *, user_id: str, client_id: str, broker: Broker = Broker.PAPER
 ) -> int:
+    """With a broker session that lasts as long as any test, where the broker has sessions."""
     async with database.transaction() as connection:
         account_id: int | None = await connection.fetchval(
             "INSERT INTO accounts.broker_accounts (user_id, broker, client_id, balance, margin_available, initial_capital)"
@@ -103,6 +104,21 @@ async def create_account(
             user_id,
             broker,
         )
+        if broker is not Broker.PAPER:
+            await connection.execute(
+                "SET LOCAL ROLE vyomo_worker"
+            )  # sessions are theirs, whoever makes the account
+            await connection.execute(
+                "UPDATE ledger.lanes SET session_until = now() + interval '1 day' WHERE account_id = $1 AND lane = 'CLAIM'",
+                account_id,
+            )
+            await connection.execute(
+                "INSERT INTO accounts.broker_sessions (account_id, user_id, broker, state, valid_until, updated_at)"
+                " VALUES ($1, $2, $3, 'ACTIVE', now() + interval '1 day', now())",
+                account_id,
+                user_id,
+                broker,
+            )
     assert account_id is not None
     return account_id
 

@@ -9,8 +9,10 @@ from contextlib import asynccontextmanager
 
 from vyomo_broker_kit.http import OrderTransport
 from vyomo_broker_kit.remote import SendLimits
-from vyomo_broker_kit.testing.scripted_broker import Behaviour, ScriptedBroker
+from vyomo_broker_kit.testing.behaviour import Behaviour
+from vyomo_broker_kit.testing.scripted_broker import ScriptedBroker
 from vyomo_broker_kit.testing.scripted_port import ScriptedBrokerPort
+from vyomo_broker_kit.testing.signing_in import signing_in
 from vyomo_broker_kit.worker import WorkerSettings, remote_worker
 from vyomo_contracts.vocabulary import Broker
 from vyomo_service_kit.clock import SystemClock
@@ -26,7 +28,13 @@ async def scripted_worker(
     scripted = ScriptedBroker(default=Behaviour(delay_seconds=delay_seconds))
     async with scripted.serving(), OrderTransport(scripted.url, total_seconds=7) as transport:
         port = ScriptedBrokerPort(transport, SystemClock())
-        async with remote_worker(settings, broker, port, limits=SendLimits()):
+        async with remote_worker(
+            settings,
+            broker,
+            port,
+            limits=SendLimits(),
+            beside=lambda parts: signing_in(parts.ledger, parts.clock, broker),
+        ):
             yield
 
 

@@ -1,14 +1,16 @@
 """The shared tables for SQLAlchemy Core queries. Migrations define them; a test holds both against each other."""
 
-from vyomo_ledger.tables.accounts import broker_accounts, holdings, positions
+from vyomo_ledger.tables.accounts import broker_accounts, broker_sessions, holdings, positions
 from vyomo_ledger.tables.controls import controls, risk_events, risk_limits
-from vyomo_ledger.tables.ledger import broker_orders, fills, lanes, leases, order_events, outbox
+from vyomo_ledger.tables.ledger import alerts, broker_orders, fills, lanes, leases, order_events, outbox
 from vyomo_ledger.tables.market import instruments
 from vyomo_ledger.tables.metadata import metadata
 
 __all__ = [
+    "alerts",
     "broker_accounts",
     "broker_orders",
+    "broker_sessions",
     "controls",
     "fills",
     "holdings",

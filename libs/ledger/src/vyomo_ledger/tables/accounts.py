@@ -67,3 +67,16 @@ holdings = Table(
     Column("updated_at", INSTANT, nullable=False),
     schema="accounts",
 )
+
+broker_sessions = Table(
+    "broker_sessions",
+    metadata,
+    Column("account_id", BigInteger, primary_key=True),
+    Column("user_id", Text, nullable=False),
+    Column("broker", Text, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("valid_until", INSTANT),
+    Column("reason", Text),
+    Column("updated_at", INSTANT, nullable=False),
+    schema="accounts",
+)

@@ -27,6 +27,7 @@ lanes = Table(
     Column("risk_version", BigInteger, nullable=False),
     Column("rate_second", INSTANT, nullable=False),
     Column("rate_used", Integer, nullable=False),
+    Column("session_until", INSTANT),
     schema="ledger",
 )
 
@@ -133,5 +134,20 @@ leases = Table(
     Column("name", Text, primary_key=True),
     Column("holder", Text, nullable=False),
     Column("expires_at", INSTANT, nullable=False),
+    schema="ledger",
+)
+
+alerts = Table(
+    "alerts",
+    metadata,
+    Column("id", BigInteger, Identity(always=True), primary_key=True),
+    Column("account_id", BigInteger, nullable=False),
+    Column("user_id", Text, nullable=False),
+    Column("broker", Text, nullable=False),
+    Column("code", Text, nullable=False),
+    Column("subject", Text, nullable=False),
+    Column("message", Text, nullable=False),
+    Column("raised_at", INSTANT, nullable=False),
+    Column("cleared_at", INSTANT),
     schema="ledger",
 )

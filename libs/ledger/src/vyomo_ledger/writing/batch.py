@@ -71,7 +71,8 @@ class Batch:
 
     def add_orders(self, changes: Iterable[Change]) -> None:
         for place, change in enumerate(changes, start=1):
-            order, body = change.after, event_body(change.after, change.fills)
+            order = change.after
+            body = event_body(order, change.fills, change.superseded_fills)
             group = self._group(order.broker, order.account_id)
             group.order_ids.append(order.order_id)
             group.versions.append(order.version)
@@ -108,6 +109,11 @@ class Batch:
             group.account_ids.append(each.account_id)
             group.others.append(funds_changed(text))
             self._funds.append(text)
+
+    def add_announcements(self, announcements: Iterable[tuple[str, int, str]]) -> None:
+        """(broker, account id, event as JSON): told after the commit, once."""
+        for broker, account_id, text in announcements:
+            self._group(broker, account_id).others.append(text)
 
     def order_parameters(self) -> tuple[str, ...]:
         """What `statements.WRITE_ORDERS` takes."""

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+import orjson
 from pydantic import BaseModel
 
 from vyomo_contracts.orders import Fill, Order
@@ -30,9 +31,10 @@ def text_of(model: BaseModel) -> str:
     return model.model_dump_json(exclude_none=True)
 
 
-def event_body(order: Order, fills: Sequence[Fill]) -> str:
-    """`{"order": snapshot, "fills": [...]}`, as the record keeps it."""
-    return f'{{"order":{text_of(order)},"fills":[{",".join(map(text_of, fills))}]}}'
+def event_body(order: Order, fills: Sequence[Fill], superseded_fills: Sequence[str] = ()) -> str:
+    """`{"order": snapshot, "fills": [...]}`, as the record keeps it; `superseded_fills` only where there are some."""
+    gone = f',"superseded_fills":{orjson.dumps(superseded_fills).decode()}' if superseded_fills else ""
+    return f'{{"order":{text_of(order)},"fills":[{",".join(map(text_of, fills))}]{gone}}}'
 
 
 def order_changed(body: str, *, sequence: int, horizon: int) -> str:

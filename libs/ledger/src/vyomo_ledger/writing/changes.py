@@ -14,6 +14,7 @@ class Change:
     before: Order
     after: Order
     fills: tuple[Fill, ...] = ()
+    superseded_fills: tuple[str, ...] = ()
     pending_stage: str | None = None
     """None leaves the stage as it is while an action is pending; it goes with the action."""
     pending_parameters: dict[str, Any] | None = None
@@ -25,6 +26,7 @@ class Change:
             before=self.before,
             after=later.after.model_copy(update={"version": self.before.version + 1}),
             fills=self.fills + later.fills,
+            superseded_fills=self.superseded_fills + later.superseded_fills,
             pending_stage=later.pending_stage or self.pending_stage,
             pending_parameters=later.pending_parameters or self.pending_parameters,
             send_deadline=later.send_deadline or self.send_deadline,

@@ -3,7 +3,9 @@
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
 
+from vyomo_contracts.orders import Order
 from vyomo_ledger.writing.accept import Acceptance, KeyUse, NewOrder, Replayed, accept_orders, look_up
+from vyomo_ledger.writing.adopting import Adoption, adopt_orders
 from vyomo_ledger.writing.publishing import EventPublisher
 from vyomo_ledger.writing.transaction import LedgerTransaction
 from vyomo_service_kit.database import Database
@@ -31,6 +33,15 @@ class Ledger:
         async with self.database.connection() as connection:
             answers = await look_up(connection, uses)
         return [answer if isinstance(answer, Replayed) else None for answer in answers]
+
+    async def adopt(self, account_id: int, adoptions: Sequence[Adoption]) -> list[Order]:
+        """Record orders of the account that were placed elsewhere; those that were not known yet."""
+        async with self.database.connection() as connection:
+            adopted, publications = await adopt_orders(
+                connection, account_id, adoptions, partitions=self._partitions
+            )
+        self._publisher.publish(publications)
+        return adopted
 
     @asynccontextmanager
     async def transaction(self) -> AsyncGenerator[LedgerTransaction]:

@@ -29,13 +29,15 @@ MOST_ROWS: Final = 200
 MOST_FAILURES: Final = 3
 
 _FILLS = TypeAdapter(tuple[Fill, ...])
+_TRADE_IDS = TypeAdapter(tuple[str, ...] | None)
 
 _LEFT_BEHIND: Final = (
     "SELECT * FROM ledger.outbox WHERE created_at < now() - $1::interval ORDER BY id LIMIT $2"
 )
 _DELETE: Final = "DELETE FROM ledger.outbox WHERE id = $1"
 _EVENTS: Final = f"""
-SELECT e.sequence, least(e.sequence, {HORIZON_SQL}) AS cursor, e.body -> 'order' AS snapshot, e.body -> 'fills' AS fills
+SELECT e.sequence, least(e.sequence, {HORIZON_SQL}) AS cursor, e.body -> 'order' AS snapshot, e.body -> 'fills' AS fills,
+       coalesce(e.body -> 'superseded_fills', 'null') AS superseded_fills
 FROM ledger.order_events e
 JOIN unnest($1::text[], $2::integer[]) AS wanted (order_id, version) USING (order_id, version)
 ORDER BY e.sequence
@@ -124,6 +126,7 @@ def _order_changed(row: Row) -> OrderChanged:
         cursor=row["cursor"],
         order=Order.model_validate_json(row["snapshot"]),
         fills=_FILLS.validate_json(row["fills"]),
+        superseded_fills=_TRADE_IDS.validate_json(row["superseded_fills"]),
     )
 
 

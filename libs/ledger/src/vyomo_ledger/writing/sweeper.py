@@ -9,6 +9,7 @@ import structlog
 from vyomo_contracts.lifecycle import OrderUpdate
 from vyomo_contracts.reasons import ReasonCode
 from vyomo_contracts.vocabulary import OrderState
+from vyomo_ledger.writing.exits import alert_unsent_exits
 from vyomo_ledger.writing.leases import Lease
 from vyomo_ledger.writing.ledger import Ledger
 from vyomo_ledger.writing.transaction import Step
@@ -62,6 +63,7 @@ class Sweeper:
             # A worker may have claimed it since; the lock shows the order as it is now.
             unsent = [order for order in orders.values() if order.state is OrderState.NEW]
             transaction.step([Step(order=order, update=update) for order in unsent])
+            await alert_unsent_exits(transaction, unsent, update.at)
         log.warning("sweeper.expired", orders=len(unsent))
 
     async def _ring_again(self) -> None:

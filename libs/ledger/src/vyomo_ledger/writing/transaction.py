@@ -6,20 +6,22 @@ in a circle. The version check in the statement is the belt to these braces.
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final
 
 import structlog
+from pydantic import BaseModel
 
 from vyomo_contracts.lifecycle import Applied, OrderUpdate, Result, apply
 from vyomo_contracts.lifecycle import Illegal as IllegalUpdate
 from vyomo_contracts.orders import Fill, Order
 from vyomo_contracts.portfolio import Funds, Holding, Position
-from vyomo_contracts.vocabulary import PendingAction
+from vyomo_contracts.vocabulary import OrderState, PendingAction
 from vyomo_ledger.orders import ORDER_COLUMNS, order_of
 from vyomo_ledger.writing import claiming
 from vyomo_ledger.writing.batch import Batch
+from vyomo_ledger.writing.bodies import text_of
 from vyomo_ledger.writing.changes import Change
 from vyomo_ledger.writing.claiming import Claimed, PendingChange
 from vyomo_ledger.writing.publishing import Publication
@@ -43,6 +45,8 @@ class Step:
     order: Order
     update: OrderUpdate
     fills: tuple[Fill, ...] = ()
+    superseded_fills: tuple[str, ...] = ()
+    """Trade ids of derived fills that `fills` replaces; they are deleted."""
     send_deadline: datetime | None = None
 
 
@@ -51,6 +55,9 @@ SELECT {ORDER_COLUMNS} FROM ledger.broker_orders
 WHERE (account_id, order_id) IN (SELECT * FROM unnest($1::bigint[], $2::text[]))
 ORDER BY account_id, id
 FOR UPDATE
+"""
+_DELETE_DERIVED: Final = """
+DELETE FROM ledger.fills WHERE account_id = ANY($1::bigint[]) AND trade_id = ANY($2::text[]) AND basis = 'derived'
 """
 
 
@@ -64,6 +71,7 @@ class LedgerTransaction:
         self._positions: list[Position] = []
         self._funds: list[Funds] = []
         self._holdings: list[tuple[str, str, Holding]] = []
+        self._announcements: list[tuple[str, int, str]] = []
         self._along = ""
         self._along_parameters: tuple[str, ...] = ()
 
@@ -72,27 +80,24 @@ class LedgerTransaction:
         account_ids: Iterable[int],
         *,
         per_account: int,
+        exits_first: bool = False,
         only_sendable: bool = False,
         except_for: Sequence[str] = (),
     ) -> Claimed:
         """Lock the accounts' claim lanes and the first `per_account` orders that wait in each, oldest first.
 
-        Until the commit nobody else executes for these accounts. With `only_sendable`, changes of orders whose broker id is not
-        known yet are left out, as are the orders of `except_for`: they must not use up the share of those that can go.
+        With `exits_first` changes asked for and orders that reduce a position come before the others. Until the commit nobody else
+        executes for these accounts. With `only_sendable`, changes of orders whose broker id is not known yet are left out, as are
+        the orders of `except_for`: they must not use up the share of those that can go.
         """
         return await claiming.claim(
             self.connection,
             account_ids,
             per_account=per_account,
+            exits_first=exits_first,
             only_sendable=only_sendable,
             except_for=except_for,
         )
-
-    async def claim_reducing(
-        self, account_ids: Iterable[int], *, limit: int, except_for: Sequence[str] = ()
-    ) -> list[Order]:
-        """Waiting orders, oldest first, of which each alone brings its position nearer to zero. The lanes are claimed already."""
-        return await claiming.claim_reducing(self.connection, account_ids, limit=limit, except_for=except_for)
 
     async def lock(self, keys: Iterable[tuple[int, str]]) -> dict[str, Order]:
         """The orders (account id, order id) as they now are, locked until the commit; unknown ones are absent."""
@@ -102,9 +107,9 @@ class LedgerTransaction:
         )
         return {order.order_id: order for order in map(order_of, rows)}
 
-    async def sends_in_flight(self, account_ids: Iterable[int], now: datetime) -> dict[int, int]:
+    async def sends_in_flight(self, account_ids: Iterable[int]) -> dict[int, int]:
         """Calls per account that may be on the wire: SUBMITTING with the deadline still ahead."""
-        return await claiming.sends_in_flight(self.connection, account_ids, now)
+        return await claiming.sends_in_flight(self.connection, account_ids)
 
     async def standing_claims(self, claims: Sequence[tuple[int, str, datetime]]) -> dict[str, str | None]:
         """Which of these claims (account id, order id, send deadline) of locked orders are the last ones made of them.
@@ -135,7 +140,7 @@ class LedgerTransaction:
                 before=change.order,
                 after=after,
                 pending_stage="PREPARED",
-                pending_parameters=change.parameters(),
+                pending_parameters=replace(change, asked_at=at).parameters(),
             )
         )
         return after
@@ -151,6 +156,18 @@ class LedgerTransaction:
         if order.pending_action is not None:
             after = order.model_copy(update={"version": order.version + 1, "updated_at": at})
             self._add(Change(before=order, after=after, pending_stage="PREPARED"))
+
+    def refill(self, step: Step) -> None:
+        """Real trades for derived fills of an order that is otherwise as it was: a new version with the same terms and state."""
+        before = self.current(step.order)
+        after = before.model_copy(update={"version": before.version + 1, "updated_at": step.update.at})
+        self._add(
+            Change(before=before, after=after, fills=step.fills, superseded_fills=step.superseded_fills)
+        )
+
+    def announce(self, broker: str, account_id: int, event: BaseModel) -> None:
+        """Publish an event with this commit that no table of ours re-emits: for news, not for state."""
+        self._announcements.append((broker, account_id, text_of(event)))
 
     def save_positions(self, positions: Iterable[Position]) -> None:
         """Positions as they now are; a row is replaced only by a higher version."""
@@ -177,13 +194,22 @@ class LedgerTransaction:
 
     async def flush(self) -> list[Publication]:
         """Write everything with one statement and return what to publish after the commit. Called by `Ledger`."""
-        if not (self._changes or self._positions or self._funds or self._holdings):
+        if not (self._changes or self._positions or self._funds or self._holdings or self._announcements):
             return []
+        superseded = [
+            (change.after.account_id, trade_id)
+            for change in self._changes.values()
+            for trade_id in change.superseded_fills
+        ]
+        if superseded:
+            accounts, trade_ids = zip(*superseded, strict=True)
+            await self.connection.execute(_DELETE_DERIVED, list(accounts), list(trade_ids))
         batch = Batch(self._partitions)
         batch.add_orders(self._changes.values())
         batch.add_positions(self._positions)
         batch.add_holdings(self._holdings)
         batch.add_funds(self._funds)
+        batch.add_announcements(self._announcements)
         if self._positions or self._funds or self._holdings:
             statement = write_orders_and_portfolio(self._along)
             parameters = (*batch.order_parameters(), *batch.portfolio_parameters(), *self._along_parameters)
@@ -202,8 +228,18 @@ class LedgerTransaction:
         if isinstance(result, IllegalUpdate):
             log.error("order.illegal_update", order_id=known.order_id, state=known.state, why=result.why)
         if isinstance(result, Applied):
+            if known.state is OrderState.REJECTED:
+                log.error(
+                    "order.reopened", order_id=known.order_id, state=result.order.state, was=known.reason
+                )
             self._add(
-                Change(before=known, after=result.order, fills=step.fills, send_deadline=step.send_deadline)
+                Change(
+                    before=known,
+                    after=result.order,
+                    fills=step.fills,
+                    superseded_fills=step.superseded_fills,
+                    send_deadline=step.send_deadline,
+                )
             )
         return result
 

@@ -7,15 +7,17 @@ import msgspec
 from msgspec import UNSET, UnsetType
 
 from vyomo_contracts.events import (
+    AlertRaised,
     Event,
     FundsChanged,
     HoldingChanged,
     OrderChanged,
     PositionChanged,
     RiskChanged,
+    SessionChanged,
 )
 from vyomo_contracts.vocabulary import Broker
-from vyomo_gateway.edge.encoding import View
+from vyomo_gateway.edge.encoding import Time, View, time_text
 from vyomo_gateway.edge.errors import ErrorView
 from vyomo_gateway.orders.schemas import OrderEventView, OrderView, TradeView
 from vyomo_gateway.portfolio.schemas import HoldingView, MarginsView, PositionView
@@ -40,6 +42,8 @@ class OrderMessage(View, frozen=True, kw_only=True):
     sequence: int
     order: OrderView
     trades: list[TradeView]
+    superseded_trades: list[str] | UnsetType = UNSET
+    """Ids of trades told earlier that were inferred; `trades` holds the broker's own in their place."""
 
 
 class PositionMessage(View, frozen=True, kw_only=True):
@@ -63,6 +67,27 @@ class RiskMessage(View, frozen=True, kw_only=True):
     cursor: int
     sequence: int
     event: RiskEventView
+
+
+class AlertMessage(View, frozen=True, kw_only=True):
+    """Something a person must look at, told once."""
+
+    type: Literal["alert"] = "alert"
+    account_id: int
+    code: str
+    subject: str
+    message: str
+    raised_at: Time
+
+
+class SessionMessage(View, frozen=True, kw_only=True):
+    """Whether the broker lets us in for an account: NO_SESSION, ACTIVE, EXPIRING or EXPIRED."""
+
+    type: Literal["session"] = "session"
+    account_id: int
+    state: str
+    valid_until: Time | None
+    reason: str | None
 
 
 class PriceView(View, frozen=True, kw_only=True):
@@ -125,16 +150,17 @@ def client_message_of(text: str) -> Subscribe | Unsubscribe | Ping:
 
 def user_of(event: Event) -> str:
     match event:
-        case OrderChanged():
-            return event.order.user_id
-        case PositionChanged():
-            return event.position.user_id
         case HoldingChanged():
             return event.user_id
-        case FundsChanged():
-            return event.funds.user_id
-        case RiskChanged():
-            return event.decision.user_id
+        case (
+            OrderChanged(order=thing)
+            | PositionChanged(position=thing)
+            | FundsChanged(funds=thing)
+            | RiskChanged(decision=thing)
+            | AlertRaised(alert=thing)
+            | SessionChanged(session=thing)
+        ):
+            return thing.user_id
 
 
 def message_of(event: Event) -> View:
@@ -145,6 +171,7 @@ def message_of(event: Event) -> View:
                 sequence=event.sequence,
                 order=OrderView.of(event.order),
                 trades=[TradeView.of(fill) for fill in event.fills],
+                superseded_trades=list(event.superseded_fills) if event.superseded_fills else UNSET,
             )
         case PositionChanged():
             return PositionMessage(position=PositionView.of(event.position, None, live=True))
@@ -160,6 +187,27 @@ def message_of(event: Event) -> View:
         case RiskChanged():
             shown = RiskEventView.of(event.decision, event.sequence)
             return RiskMessage(cursor=event.cursor, sequence=event.sequence, event=shown)
+        case AlertRaised() | SessionChanged():
+            return _notice_of(event)
+
+
+def _notice_of(event: AlertRaised | SessionChanged) -> View:
+    if isinstance(event, AlertRaised):
+        alert = event.alert
+        return AlertMessage(
+            account_id=alert.account_id,
+            code=alert.code,
+            subject=alert.subject,
+            message=alert.message,
+            raised_at=time_text(alert.raised_at),
+        )
+    session = event.session
+    return SessionMessage(
+        account_id=session.account_id,
+        state=session.state,
+        valid_until=None if session.valid_until is None else time_text(session.valid_until),
+        reason=session.reason,
+    )
 
 
 def replayed(event: OrderEventView | RiskEventView, cursor: int) -> OrderMessage | RiskMessage:

@@ -1,0 +1,32 @@
+"""What a person must look at. Raised once until it is cleared, however often the cause is seen."""
+
+from vyomo_contracts.messages import Instant, Tolerant
+from vyomo_contracts.vocabulary import Broker, Word
+
+
+class AlertCode(Word):
+    ORDER_REAPPEARED = "ORDER_REAPPEARED"
+    """An order given up as not found is at the broker after all, and was taken up again."""
+    TAG_USED_TWICE = "TAG_USED_TWICE"
+    """The broker holds two orders for one of ours; the account takes no new orders until somebody has looked."""
+    TAG_MISMATCH = "TAG_MISMATCH"
+    """An order at the broker carries our tag and is not what we sent."""
+    ORDER_CONTRADICTED = "ORDER_CONTRADICTED"
+    """The broker says something of an order that cannot be true together with what the record holds."""
+    EXIT_NOT_SENT = "EXIT_NOT_SENT"
+    """An order that would have reduced a position ended without reaching the broker."""
+    POSITION_DRIFT = "POSITION_DRIFT"
+    """The broker's position is not what was carried into the day and traded since, in reading after reading."""
+    SESSION_EXPIRED = "SESSION_EXPIRED"
+    """The broker wants a new login; until then nothing is sent for the account."""
+
+
+class Alert(Tolerant):
+    account_id: int
+    user_id: str
+    broker: Broker
+    code: AlertCode
+    subject: str
+    """What it is about: an order id, a tag, an instrument. One alert at a time stands for a code and subject of an account."""
+    message: str
+    raised_at: Instant
