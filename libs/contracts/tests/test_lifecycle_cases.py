@@ -317,3 +317,20 @@ def test_cancellation_does_not_inherit_a_reason_it_was_not_asked_for_with() -> N
     cancelled = applied(working, told(OrderState.CANCELLED)).order
 
     assert (cancelled.reason_code, cancelled.reason) == (None, None)
+
+
+def test_cancellation_asked_for_before_the_broker_answered_keeps_its_reason() -> None:
+    order = sample_order(
+        OrderState.SUBMITTING,
+        pending_action=PendingAction.CANCEL,
+        reason_code=ReasonCode.TRADING_HALTED,
+        reason="drill",
+    )
+
+    acknowledged = applied(order, told(OrderState.ACKNOWLEDGED, broker_order_id="B1")).order
+    cancelled = applied(acknowledged, told(OrderState.CANCELLED, seconds=2)).order
+    filled = applied(acknowledged, told(OrderState.FILLED, order.quantity, "100", seconds=2)).order
+
+    for each in (acknowledged, cancelled):
+        assert (each.reason_code, each.reason) == (ReasonCode.TRADING_HALTED, "drill")
+    assert (filled.reason_code, filled.reason) == (None, None)

@@ -281,11 +281,15 @@ async def test_no_claim_commits_after_a_kill_has_committed(owner: RecordWorld) -
         assert row["sent"] == sent, "an order was claimed after the kill had committed"
         before += sent
         await halting_of(owner).run_once()
-        await owner.rows("UPDATE ledger.broker_orders SET state = 'CANCELLED' WHERE state = 'SUBMITTING'")
+        # Else the cancellations asked for would be all that the next trial's claimers find.
+        await owner.rows(
+            "UPDATE ledger.broker_orders SET state = 'CANCELLED', pending_action = NULL, pending_stage = NULL"
+            " WHERE state = 'SUBMITTING'"
+        )
         await switch(owner, TradingState.ACTIVE)
 
     assert late == []
-    assert 0 < before < 6 * TRIALS, "the kill should come in the middle of the claims"
+    assert TRIALS / 2 < before < 6 * TRIALS, "the kill should come in the middle of the claims"
 
 
 async def test_claim_that_takes_exits_first_obeys_the_switch_too(owner: RecordWorld) -> None:

@@ -232,6 +232,22 @@ async def test_exit_all_leaves_to_open_orders_what_they_close(caller: Caller) ->
     assert exit_.quantity == 6
 
 
+async def test_exit_all_leaves_delivered_shares_and_their_sale_alone(caller: Caller) -> None:
+    for symbol in ("RELIANCE", "NIFTY"):
+        await caller.world.rows(
+            "INSERT INTO accounts.holdings (account_id, user_id, exchange, symbol, quantity, average_price, version, updated_at)"
+            " VALUES ($1, 'asha', 'NSE', $2, 50, 200, 1, now())",
+            caller.account,
+            symbol,
+        )
+    await caller.hold(5, product="CNC")
+    await caller.hold(-20, product="CNC", symbol="NIFTY")
+
+    [exit_] = (await caller.exit_all("panic")).exits
+
+    assert (exit_.symbol, exit_.quantity) == ("RELIANCE", 5)
+
+
 async def test_position_above_the_freeze_quantity_is_closed_in_parts(caller: Caller) -> None:
     await caller.hold(3640, symbol="NIFTYFUT", exchange="NFO", product="NRML")
 

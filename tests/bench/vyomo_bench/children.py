@@ -53,13 +53,16 @@ async def running_command(*command: str, environment: Mapping[str, str]) -> Asyn
         await _end(process)
 
 
-async def run_command(*command: str, limit_seconds: float, apart: bool = False) -> str:
+async def run_command(
+    *command: str, limit_seconds: float, apart: bool = False, environment: Mapping[str, str] | None = None
+) -> str:
     """Run to the end and return standard output; a failure is raised with all that was said.
 
     What runs `apart` does not hear the terminal's Ctrl-C.
     """
     process = await asyncio.create_subprocess_exec(
         *command,
+        env={**os.environ, **(environment or {})},
         stdin=asyncio.subprocess.DEVNULL,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,

@@ -17,6 +17,8 @@ from .http_client import HttpConnection, Reply, Target
 _UP_LIMIT_SECONDS = 180.0
 _DOWN_LIMIT_SECONDS = 90.0
 _GENERATE_LIMIT_SECONDS = 180.0
+_UNHURRIED_BROKER = {"VYOMO_BROKER_ORDERS_PER_SECOND": "1000000"}
+"""The scripted broker of the live-shaped path takes orders faster than a real one would."""
 
 
 def free_port() -> int:
@@ -80,7 +82,9 @@ class System:
 
     async def _vyomo(self, *words: str, limit_seconds: float, apart: bool = False) -> str:
         command = (sys.executable, "-m", "vyomo_local", *words, "--state", str(self._state))
-        return await run_command(*command, limit_seconds=limit_seconds, apart=apart)
+        return await run_command(
+            *command, limit_seconds=limit_seconds, apart=apart, environment=_UNHURRIED_BROKER
+        )
 
 
 class Api:

@@ -15,10 +15,12 @@ import structlog
 
 from vyomo_broker_kit.outcomes import NotSent, Outcome, RateLimited, Refused, Unknown
 from vyomo_broker_kit.port import BrokerPort
+from vyomo_broker_kit.rate import SendRate
 from vyomo_broker_kit.repeats import Repeats
 from vyomo_broker_kit.updates import update_given_up, update_of_change, update_of_placing, update_unsent
 from vyomo_contracts.lifecycle import OrderUpdate
 from vyomo_contracts.orders import Order
+from vyomo_contracts.risk import OrderRate
 from vyomo_contracts.vocabulary import OrderState, PendingAction
 from vyomo_ledger.writing import (
     Ledger,
@@ -58,6 +60,8 @@ class SendLimits:
     """How long a cancellation or modification waits for a broker session before it is given up."""
     stale_claim_seconds: float = 0.5
     """A process that slept this long between claim and call does not call: its knowledge is old."""
+    rate: OrderRate | None = None
+    """Calls of one account in a second; what is above it waits in its lane."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +123,7 @@ class RemoteExecutor:
         self._ring = ring
         self._look = look
         self._repeats = Repeats(clock)
+        self._rate = None if limits.rate is None else SendRate(limits.rate, clock)
         self._answers: Batcher[_Answer, Exception | None] = Batcher(self._record, in_flight=1, largest=256)
         self._calls: set[asyncio.Task[None]] = set()
 
@@ -183,6 +188,9 @@ class RemoteExecutor:
             if in_flight.get(account_id, 0) >= room or not self._repeats.may_try(order.order_id):
                 held.add(account_id)
                 continue
+            if not self._may_send(account_id):
+                held.add(account_id)
+                continue
             in_flight[account_id] = in_flight.get(account_id, 0) + 1
             taken.append(order)
         return taken
@@ -200,7 +208,13 @@ class RemoteExecutor:
             if change.asked_at is not None and now - change.asked_at > patience:
                 transaction.step([Step(order=order, update=update_given_up(order, now))])
             return False
-        return self._repeats.may_try(_key_of(change))
+        is_cancel = change.action is PendingAction.CANCEL
+        return self._repeats.may_try(_key_of(change)) and self._may_send(
+            order.account_id, is_cancel=is_cancel
+        )
+
+    def _may_send(self, account_id: int, *, is_cancel: bool = False) -> bool:
+        return self._rate is None or self._rate.take(account_id, is_cancel=is_cancel)
 
     async def _place(self, order: Order, claimed_at: float, deadline: datetime, *, is_exit: bool) -> None:
         outcome: Outcome

@@ -15,6 +15,7 @@ from vyomo_broker_kit.port import BrokerPort
 from vyomo_broker_kit.portfolio_sync import PortfolioSync
 from vyomo_broker_kit.remote import RemoteExecutor, SendLimits
 from vyomo_broker_kit.session_watch import SessionWatch
+from vyomo_contracts.risk import ORDER_RATES
 from vyomo_contracts.topology import worker_consumer
 from vyomo_contracts.vocabulary import Broker
 from vyomo_ledger.writing import EventPublisher, Ledger
@@ -138,7 +139,7 @@ async def remote_worker(
             parts.ledger,
             port,
             parts.clock,
-            limits=limits or SendLimits(),
+            limits=limits or SendLimits(rate=ORDER_RATES[broker]),
             ring=ring,
             look=book.look,
         )

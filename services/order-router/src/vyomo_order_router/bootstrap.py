@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import AsyncExitStack, asynccontextmanager
 
-from vyomo_contracts.risk import RiskLimits
+from vyomo_contracts.risk import ORDER_RATES, OrderRate, RiskLimits
 from vyomo_contracts.topology import SYNC_CONSUMER, worker_consumer
 from vyomo_contracts.vocabulary import Broker
 from vyomo_ledger.instruments import InstrumentDirectory
@@ -65,7 +65,11 @@ async def order_router(settings: OrderRouterSettings) -> AsyncGenerator[None]:
         instruments = InstrumentDirectory(database, clock)
         doorbell = Doorbell(bus, clock, identifiers, partitions=settings.partitions)
         prices = LastPrices(bus, clock, identifiers)
-        risk = RiskStore(database, default_limits(settings))
+        risk = RiskStore(
+            database,
+            defaults=RiskLimits(max_order_value=settings.max_order_value),
+            rates=order_rates(settings),
+        )
         assessing = Assessing(risk, prices, clock)
         placing = OrderPlacing(
             ledger=ledger,
@@ -122,8 +126,12 @@ async def order_router(settings: OrderRouterSettings) -> AsyncGenerator[None]:
             await cancel_and_wait(*loops)
 
 
-def default_limits(settings: OrderRouterSettings) -> dict[Broker, RiskLimits]:
-    """What holds where nobody set anything; the order rates of the real brokers are their own."""
-    limits = RiskLimits(max_order_value=settings.max_order_value)
-    paper = limits.model_copy(update={"orders_per_second": settings.paper_orders_per_second})
-    return dict.fromkeys(Broker, limits) | {Broker.PAPER: paper}
+def order_rates(settings: OrderRouterSettings) -> dict[Broker, OrderRate]:
+    """The capability table, with what the settings say instead."""
+    told = {Broker.PAPER: settings.paper_orders_per_second}
+    return {
+        broker: rate.model_copy(
+            update={"per_second": told.get(broker, settings.broker_orders_per_second) or rate.per_second}
+        )
+        for broker, rate in ORDER_RATES.items()
+    }

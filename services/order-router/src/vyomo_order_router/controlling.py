@@ -7,7 +7,6 @@ import structlog
 
 from vyomo_contracts.messages import Principal, Problem
 from vyomo_contracts.reasons import ReasonCode
-from vyomo_contracts.risk import ORDER_RATES
 from vyomo_contracts.risk_commands import ReadRisk, RiskReply, RiskView, SetRiskLimits, SwitchTrading
 from vyomo_contracts.vocabulary import Broker, ControlScope
 from vyomo_ledger.writing import Controls, NoSuchAccountError, Switch
@@ -60,7 +59,7 @@ class Controlling:
             account = accounts.get(account_id)
             if account is None or account.user_id != principal.user_id:
                 return account_missing(account_id)
-            rate = ORDER_RATES[account.broker]
+            rate = self._store.rates[account.broker]
             if rate.is_brokers and limits.orders_per_second > rate.per_second:
                 return Problem(
                     code=ReasonCode.LIMIT_ABOVE_BROKERS,

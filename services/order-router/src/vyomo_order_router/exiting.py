@@ -103,9 +103,14 @@ class Exiting:
         return ExitReply(exits=exits)
 
     async def _closings(self, command: ExitAll, account: RiskAccount, standing: Standing) -> list[_Closing]:
-        """What open orders of the closing side may still take off is left to them: together they must not open a new position."""
+        """What open orders of the closing side may still take off is left to them: together they must not open a new position.
+
+        Delivered shares stay, and so does a sale out of them, which looks like a short position until it is settled.
+        """
         held: dict[tuple[str, str, str], int] = {}
         for each in standing.holdings:
+            if each.is_delivered or (each.product == Product.CNC and each.quantity < 0):
+                continue
             place = (each.exchange, each.symbol, each.product)
             held[place] = held.get(place, 0) + each.quantity
         found = await self._instruments.find((exchange, symbol) for exchange, symbol, _ in held)
@@ -126,7 +131,7 @@ class Exiting:
             freeze = instrument.freeze_quantity if instrument is not None else None
             lot = instrument.lot_size if instrument is not None else 1
             largest = freeze // lot * lot if freeze is not None else abs(quantity)
-            left = standing.reducible(request)
+            left = min(standing.reducible(request), abs(quantity))
             for number in range(-(-left // largest) if left > 0 else 0):
                 part = request.model_copy(update={"quantity": min(largest, left - number * largest)})
                 key = _key(command.idempotency_key, account.account_id, exchange, symbol, product, number)

@@ -89,7 +89,7 @@ async def kill(body: KillBody, caller: CurrentCaller, services: Serving) -> Json
     summary="Close every open position at the market",
     description="Places one market order for each position (several above the freeze quantity), less what open orders close already. "
     "They are orders like any other: limits and the trading state apply, so release a HALT to REDUCING first. The same key never "
-    "closes a position twice; with `complete` false, repeat with the same key.",
+    "closes a position twice: with `complete` false, repeat what has no `order` with the same key; one that was denied needs another.",
     response_model=None,
     responses=answers(ExitAllAnswer, examples.EXITS, *ACCOUNT_ERRORS, *BODY_ERRORS),
 )

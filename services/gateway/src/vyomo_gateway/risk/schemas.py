@@ -240,6 +240,6 @@ class ExitView(View, frozen=True, kw_only=True):
 class ExitAllAnswer(View, frozen=True, kw_only=True):
     success: Literal[True] = True
     complete: bool
-    """False when an order could not be placed; repeat with the same key."""
+    """False when an order was not recorded (repeat with the same key) or denied (it needs another key)."""
     exits: list[ExitView]
     """One order each; none for what open orders close already."""

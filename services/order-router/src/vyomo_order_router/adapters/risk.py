@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 
 from vyomo_contracts.portfolio import Position
-from vyomo_contracts.risk import AccountTrading, Control, RiskLimits
+from vyomo_contracts.risk import AccountTrading, Control, OrderRate, RiskLimits
 from vyomo_contracts.vocabulary import WORKING_STATES, Broker, ControlCause, TradingState
 from vyomo_ledger.writing.controls import CONTROL_COLUMNS, covers
 from vyomo_order_router.domain.limits import effective_limits, new_orders_per_second
@@ -36,7 +36,7 @@ SELECT 'held', account_id, exchange, symbol, product, '', quantity, coalesce(nul
        '', 0, NULL
 FROM accounts.positions WHERE account_id = ANY($1::bigint[]) AND quantity <> 0
 UNION ALL
-SELECT 'held', account_id, exchange, symbol, 'CNC', '', quantity, coalesce(nullif(last_price, 0), average_price), '', 0, NULL
+SELECT 'delivered', account_id, exchange, symbol, 'CNC', '', quantity, coalesce(nullif(last_price, 0), average_price), '', 0, NULL
 FROM accounts.holdings WHERE account_id = ANY($1::bigint[]) AND quantity <> 0
 UNION ALL
 SELECT 'open', o.account_id, o.exchange, o.symbol, o.product, o.transaction_type, o.quantity - o.filled_quantity,
@@ -95,18 +95,18 @@ class RiskAccount:
     trading: TradingState
     risk_version: int
     limits: RiskLimits
+    new_orders_per_second: int
 
     @property
     def needs_standing(self) -> bool:
         return self.limits.need_standing or self.trading is TradingState.REDUCING
 
-    @property
-    def new_orders_per_second(self) -> int:
-        return new_orders_per_second(self.broker, self.limits)
-
 
 class RiskStore:
-    def __init__(self, database: Database, defaults: Mapping[Broker, RiskLimits]) -> None:
+    def __init__(
+        self, database: Database, *, defaults: RiskLimits, rates: Mapping[Broker, OrderRate]
+    ) -> None:
+        self.rates = rates
         self._database = database
         self._defaults = defaults
         self._known: dict[int, RiskAccount] = {}
@@ -155,7 +155,7 @@ class RiskStore:
 
     def of_user(self, limits: RiskLimits) -> RiskLimits:
         """A user's limits over the defaults; the order rate depends on the account's broker."""
-        return limits.over(self._defaults[Broker.PAPER].model_copy(update={"orders_per_second": None}))
+        return limits.over(self._defaults)
 
     async def states(self, user_id: str, account_id: int | None) -> list[AccountTrading]:
         async with self._database.connection() as connection:
@@ -189,18 +189,20 @@ class RiskStore:
 
     def _account(self, row: Mapping[str, Any]) -> RiskAccount:
         broker = Broker(row["broker"])
+        limits = effective_limits(
+            self.rates[broker],
+            defaults=self._defaults,
+            user=_limits(row["of_user"]),
+            account=_limits(row["of_account"]),
+        )
         return RiskAccount(
             account_id=row["account_id"],
             user_id=row["user_id"],
             broker=broker,
             trading=TradingState(row["trading"]),
             risk_version=row["risk_version"],
-            limits=effective_limits(
-                broker,
-                defaults=self._defaults[broker],
-                user=_limits(row["of_user"]),
-                account=_limits(row["of_account"]),
-            ),
+            limits=limits,
+            new_orders_per_second=new_orders_per_second(self.rates[broker], limits),
         )
 
 
@@ -218,8 +220,14 @@ def _standing(rows: Sequence[Row]) -> Standing:
         match row["kind"]:
             case "account":
                 next_sequence = row["quantity"]
-            case "held":
-                holdings.append(Holding(**place, quantity=row["quantity"], unit_value=row["unit_value"]))
+            case "held" | "delivered" as kind:
+                held = Holding(
+                    **place,
+                    quantity=row["quantity"],
+                    unit_value=row["unit_value"],
+                    is_delivered=kind == "delivered",
+                )
+                holdings.append(held)
             case "open":
                 order = OpenOrder(
                     **place,

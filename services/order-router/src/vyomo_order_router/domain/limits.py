@@ -1,22 +1,19 @@
 """Which limits apply: an account's own before its user's before the defaults, and no one's above the broker's."""
 
-from vyomo_contracts.risk import ORDER_RATES, RiskLimits
-from vyomo_contracts.vocabulary import Broker
+from vyomo_contracts.risk import OrderRate, RiskLimits
 
 
 def effective_limits(
-    broker: Broker, *, defaults: RiskLimits, user: RiskLimits, account: RiskLimits
+    rate: OrderRate, *, defaults: RiskLimits, user: RiskLimits, account: RiskLimits
 ) -> RiskLimits:
     """With the order rate filled in."""
     limits = account.over(user.over(defaults))
-    rate = ORDER_RATES[broker]
     wanted = limits.orders_per_second or rate.per_second
     if rate.is_brokers:
         wanted = min(wanted, rate.per_second)
     return limits.model_copy(update={"orders_per_second": wanted})
 
 
-def new_orders_per_second(broker: Broker, limits: RiskLimits) -> int:
+def new_orders_per_second(rate: OrderRate, limits: RiskLimits) -> int:
     """The share of the rate that is not kept for cancellations; at least one."""
-    rate = ORDER_RATES[broker]
     return max((limits.orders_per_second or rate.per_second) - rate.reserved_for_cancels, 1)

@@ -25,6 +25,8 @@ class Holding:
     """Negative when short."""
     unit_value: Decimal
     """Rupees of one unit: last known price x multiplier."""
+    is_delivered: bool = False
+    """True for shares in delivery, which are kept until their owner sells them; they are no open position."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
