@@ -25,7 +25,7 @@ examples:
 """
 
 # These hand their arguments on untouched, also those that start with a dash.
-_PASSING_ON = ("test", "bench", "chaos")
+_PASSING_ON = ("test", "bench", "chaos", "simulate")
 
 
 def main(arguments: Sequence[str] | None = None, system: System = VYOMO) -> int:
@@ -119,6 +119,11 @@ def _parser() -> argparse.ArgumentParser:
         "kill, pause and wipe the parts of a system of its own under load, and count what was lost or doubled "
         "(its own help: ./vyomo chaos -- --help)",
         "./vyomo chaos --minutes 3 --seed 7",
+    )
+    add(
+        "simulate",
+        "run the order protocol among seeded faults on virtual time and check every promise; arguments go to the simulation",
+        "./vyomo simulate --orders 20000 --seed 1",
     )
     return parser
 
@@ -222,6 +227,12 @@ def _chaos(_: argparse.Namespace, __: StateFolder, ___: System, arguments: list[
     return chaos(arguments)
 
 
+def _simulate(_: argparse.Namespace, __: StateFolder, ___: System, arguments: list[str]) -> int:
+    from vyomo_local.developing import simulate  # noqa: PLC0415
+
+    return simulate(arguments)
+
+
 _COMMANDS: dict[str, Callable[[argparse.Namespace, StateFolder, System, list[str]], int]] = {
     "up": _up,
     "down": _down,
@@ -234,6 +245,7 @@ _COMMANDS: dict[str, Callable[[argparse.Namespace, StateFolder, System, list[str
     "test": _test,
     "bench": _bench,
     "chaos": _chaos,
+    "simulate": _simulate,
 }
 
 

@@ -1,4 +1,4 @@
-"""`./vyomo check`, `test`, `bench` and `chaos`: the same commands on a laptop, before a commit and in CI."""
+"""`./vyomo check`, `test`, `bench`, `chaos` and `simulate`: the same commands on a laptop, before a commit and in CI."""
 
 import os
 import subprocess
@@ -59,6 +59,10 @@ def bench(arguments: Sequence[str]) -> int:
 
 def chaos(arguments: Sequence[str]) -> int:
     return _run((sys.executable, str(project_folder() / "tests" / "chaos" / "run.py"), *arguments))
+
+
+def simulate(arguments: Sequence[str]) -> int:
+    return _run((sys.executable, str(project_folder() / "tests" / "simulation" / "run.py"), *arguments))
 
 
 def _run(command: Sequence[str]) -> int:

@@ -1,0 +1,124 @@
+"""Clients: they repeat with the same key until they are answered, click twice, change their minds, and remember every promise."""
+
+import asyncio
+from dataclasses import dataclass
+from datetime import timedelta
+from decimal import Decimal
+from typing import Any, Final
+
+from vyomo_contracts import subjects
+from vyomo_contracts.commands import CancelOrder, ModifyOrder, OrderReply, PlaceOrder
+from vyomo_contracts.messages import Principal
+from vyomo_contracts.orders import OrderModification, OrderRequest
+from vyomo_contracts.reasons import ReasonCode
+from vyomo_contracts.vocabulary import Exchange, OrderType, Product, TransactionType
+from vyomo_service_kit.bus import BusUnavailableError
+
+from .world import INSTRUMENT, USER, World
+
+ANSWER_SECONDS: Final = 2.5
+MOST_REPEATS: Final = 20
+_PRINCIPAL: Final = Principal(user_id=USER, key_id="key")
+_REPEATABLE: Final = frozenset(
+    {ReasonCode.SERVICE_UNAVAILABLE, ReasonCode.RECORD_UNAVAILABLE, ReasonCode.RATE_LIMITED}
+)
+
+
+@dataclass(slots=True)
+class Promise:
+    """A 202: this key stands for this order, for ever."""
+
+    account_id: int
+    key: str
+    order_id: str
+
+
+class Clients:
+    def __init__(self, world: World) -> None:
+        self.promises: list[Promise] = []
+        self.broken: list[str] = []
+        """What clients were told that contradicts what they were told before."""
+        self.given_up = 0
+        self._world = world
+        self._random = world.random("clients")
+
+    async def place_one(self, number: int) -> None:
+        world, random = self._world, self._random
+        key = f"key-{number}"
+        command = PlaceOrder(
+            principal=_PRINCIPAL,
+            account_id=random.choice(world.account_ids),
+            idempotency_key=key,
+            body_hash="a" * 64,
+            deadline=world.clock.now(),
+            order=self._request(),
+        )
+        reply = await self._insist(subjects.PLACE_ORDERS, command)
+        if reply is None:
+            self.given_up += 1
+            return
+        if reply.order is None:
+            world.history.note(key, reply.problem.code if reply.problem else None)
+            return
+        promise = Promise(command.account_id, key, reply.order.order_id)
+        world.history.note(key, promise.order_id, reply.order.state, reply.replayed)
+        self.promises.append(promise)
+        await self._afterwards(command, promise)
+
+    async def _afterwards(self, command: PlaceOrder, promise: Promise) -> None:
+        """Now and then: the same again, another order under the same key, a cancellation, a modification."""
+        chance = self._random.random()
+        await asyncio.sleep(self._random.expovariate(1))
+        if chance < 0.05:
+            again = await self._insist(subjects.PLACE_ORDERS, command)
+            if again is not None and (again.order is None or again.order.order_id != promise.order_id):
+                self.broken.append(f"{promise.key} stood for {promise.order_id}, then was answered {again}")
+        elif chance < 0.08:
+            other = command.model_copy(update={"body_hash": "b" * 64})
+            again = await self._insist(subjects.PLACE_ORDERS, other)
+            if again is not None and (
+                again.problem is None or again.problem.code is not ReasonCode.IDEMPOTENCY_KEY_REUSED
+            ):
+                self.broken.append(f"{promise.key} was taken for another order: {again}")
+        elif chance < 0.22:
+            cancel = CancelOrder(
+                principal=_PRINCIPAL, account_id=promise.account_id, order_id=promise.order_id
+            )
+            await self._insist(subjects.CANCEL_ORDERS, cancel)
+        elif chance < 0.30:
+            changes = OrderModification(quantity=self._random.randint(20, 60))
+            modify = ModifyOrder(
+                principal=_PRINCIPAL,
+                account_id=promise.account_id,
+                order_id=promise.order_id,
+                changes=changes,
+            )
+            await self._insist(subjects.MODIFY_ORDERS, modify)
+
+    async def _insist(self, subject: str, command: Any) -> OrderReply | None:
+        """Ask until there is an answer that says something."""
+        for _ in range(MOST_REPEATS):
+            if isinstance(command, PlaceOrder):
+                deadline = self._world.clock.now() + timedelta(seconds=ANSWER_SECONDS)
+                command = command.model_copy(update={"deadline": deadline})
+            try:
+                [reply] = await self._world.bus.ask(subject, [command], seconds=ANSWER_SECONDS)
+            except BusUnavailableError:
+                reply = None
+            if reply is not None and not (reply.problem is not None and reply.problem.code in _REPEATABLE):
+                return reply
+            await asyncio.sleep(self._random.uniform(0.1, 1))
+        return None
+
+    def _request(self) -> OrderRequest:
+        random = self._random
+        is_market = random.random() < 0.4
+        return OrderRequest(
+            symbol=INSTRUMENT.symbol,
+            exchange=Exchange.NSE,
+            transaction_type=random.choice((TransactionType.BUY, TransactionType.SELL)),
+            order_type=OrderType.MARKET if is_market else OrderType.LIMIT,
+            quantity=501 if random.random() < 0.02 else random.randint(1, 40),
+            price=Decimal(0) if is_market else Decimal(random.randint(1900, 2100)) / 20,
+            product=Product.MIS,
+        )

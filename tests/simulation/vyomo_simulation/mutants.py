@@ -1,0 +1,379 @@
+"""The code with one thing wrong. Each must be caught, or the harness would not see that mistake if somebody made it.
+
+A mutant edits the text of the real module: what it takes out must be there exactly once, so one that no longer fits says so.
+"""
+
+import importlib
+import inspect
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from types import CodeType, FunctionType, ModuleType
+from typing import Any, Final
+
+from vyomo_broker_kit.testing import scripted_port
+from vyomo_contracts import lifecycle
+from vyomo_contracts.vocabulary import OrderState
+
+from .statements import CLAIM_OF_ANY_AGE, READ_ORDERS
+
+
+@dataclass(frozen=True, slots=True)
+class Edit:
+    """`old` in the functions of `module` reads `new`."""
+
+    module: str
+    old: str
+    new: str
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """The module's constant has another value."""
+
+    module: str
+    name: str
+    value: Any
+
+
+@dataclass(frozen=True, slots=True)
+class Mutant:
+    name: str
+    says: str
+    caught_as: str
+    """The finding that must be among those of a run: the right alarm, not just any."""
+    changes: tuple[Edit | Setting, ...]
+    seed: int = 1
+    """Where the search begins: the first seed that caught it when it was written."""
+
+
+class UnfitMutantError(Exception):
+    def __init__(self, edit: Edit, found: int) -> None:
+        super().__init__(
+            f"{edit.module} has {found} places that read {edit.old!r}; a mutant needs exactly one"
+        )
+
+
+@contextmanager
+def applied(mutant: Mutant) -> Generator[None]:
+    edits: dict[str, list[Edit]] = {}
+    with ExitStack() as stack:
+        for change in mutant.changes:
+            if isinstance(change, Edit):
+                edits.setdefault(change.module, []).append(change)
+            else:
+                stack.enter_context(_set(change))
+        for name, changes in edits.items():
+            stack.enter_context(_edited(importlib.import_module(name), changes))
+        yield
+
+
+@contextmanager
+def _set(setting: Setting) -> Generator[None]:
+    module = importlib.import_module(setting.module)
+    before = getattr(module, setting.name)
+    setattr(module, setting.name, setting.value)
+    try:
+        yield
+    finally:
+        setattr(module, setting.name, before)
+
+
+@contextmanager
+def _edited(module: ModuleType, edits: Sequence[Edit]) -> Generator[None]:
+    """Functions keep their identity and get another body, so it does not matter who imported them."""
+    source = inspect.getsource(module)
+    for edit in edits:
+        if source.count(edit.old) != 1:
+            raise UnfitMutantError(edit, source.count(edit.old))
+        source = source.replace(edit.old, edit.new)
+    code = compile(source, module.__file__ or module.__name__, "exec")
+    codes = {each.co_qualname: each for each in _codes_in(code)}
+    before = {function: function.__code__ for function in _functions_of(module)}
+    for function, known in before.items():
+        function.__code__ = codes[known.co_qualname]
+    try:
+        yield
+    finally:
+        for function, known in before.items():
+            function.__code__ = known
+
+
+def _codes_in(code: CodeType) -> Iterator[CodeType]:
+    for constant in code.co_consts:
+        if isinstance(constant, CodeType):
+            yield constant
+            yield from _codes_in(constant)
+
+
+def _functions_of(module: ModuleType) -> Iterator[FunctionType]:
+    for value in vars(module).values():
+        members = (
+            vars(value).values()
+            if isinstance(value, type) and value.__module__ == module.__name__
+            else [value]
+        )
+        for member in members:
+            function = inspect.unwrap(member) if callable(member) else member
+            if (
+                isinstance(function, FunctionType)
+                and function.__module__ == module.__name__
+                and function.__code__.co_filename == module.__file__
+            ):
+                yield function
+
+
+_LEDGER: Final = "vyomo_ledger.writing"
+_KIT: Final = "vyomo_broker_kit"
+_ROUTER: Final = "vyomo_order_router"
+
+MUTANTS: Final = (
+    Mutant(
+        "M1",
+        "the client is answered before the commit",
+        "I1",
+        (
+            Edit(
+                f"{_ROUTER}.placing",
+                "return [*await self._ledger.accept(orders)]",
+                'return __import__("asyncio").ensure_future(self._ledger.accept(orders)) and [Accepted(new.order) for new in orders]',
+            ),
+        ),
+    ),
+    Mutant(
+        "M2",
+        "events are published before the commit",
+        "I5: the bus told",
+        (
+            Edit(
+                f"{_LEDGER}.ledger",
+                "            publications = await transaction.flush()\n        self._publisher",
+                "            publications = await transaction.flush()\n            self._publisher",
+            ),
+        ),
+    ),
+    Mutant(
+        "M3",
+        "the outbox row goes before the bus has stored the event",
+        "I5: versions",
+        (
+            Edit(
+                f"{_LEDGER}.publishing",
+                "        try:\n            await self.store(publication)\n",
+                "        self._stored.append(publication.outbox_id)\n        self._some_stored.set()\n        try:\n            await self.store(publication)\n",
+            ),
+        ),
+    ),
+    Mutant(
+        "M3b",
+        "the relay deletes the row before the bus has stored the event",
+        "I5: versions",
+        (
+            Edit(
+                f"{_LEDGER}.relay",
+                "                    await self._publisher.store(",
+                '                    await connection.execute(_DELETE, row["id"])\n                    await self._publisher.store(',
+            ),
+        ),
+        seed=2,
+    ),
+    Mutant(
+        "M4",
+        "what is claimed is not marked as claimed",
+        "I3",
+        (
+            Edit(
+                f"{_KIT}.remote",
+                "transaction.step([Step(order=order, update=update, send_deadline=deadline) for order in taken])",
+                "transaction.step([])",
+            ),
+        ),
+    ),
+    Mutant(
+        "M5",
+        "an order that the broker's book does not show is sent again",
+        "I3",
+        (
+            Edit(
+                f"{_KIT}.resolving",
+                "    if absence.is_proof(limits):\n        return OrderUpdate(\n            state=OrderState.REJECTED,",
+                "    if True:\n        return OrderUpdate(\n            state=OrderState.NEW,",
+            ),
+            Setting(
+                "vyomo_contracts.lifecycle",
+                "TRANSITIONS",
+                {
+                    **lifecycle.TRANSITIONS,
+                    OrderState.UNCONFIRMED: lifecycle.TRANSITIONS[OrderState.UNCONFIRMED] | {OrderState.NEW},
+                },
+            ),
+        ),
+    ),
+    Mutant(
+        "M5b",
+        "an unclear answer counts as not sent",
+        "I3",
+        (Edit(f"{_KIT}.updates", "        case NotSent():\n", "        case NotSent() | Unknown():\n"),),
+    ),
+    Mutant(
+        "M6",
+        "absence from the broker's book is believed at once",
+        "order.reopened",
+        (
+            Edit(
+                f"{_KIT}.resolving",
+                "len(since) >= limits.good_reads\n            and since[-1] >= self.deadline + limits.settle_seconds\n            and",
+                "True and",
+            ),
+        ),
+    ),
+    Mutant(
+        "M7",
+        "a 400 that says 'timed out' counts as a refusal",
+        "I2",
+        (
+            Setting(
+                f"{_KIT}.testing.scripted_port",
+                "REFUSALS",
+                scripted_port.REFUSALS | {(400, "OrderException")},
+            ),
+        ),
+    ),
+    Mutant(
+        "M8",
+        "orders are changed without lock and version check",
+        "I5",
+        (
+            Setting(f"{_LEDGER}.transaction", "_LOCK_ORDERS", READ_ORDERS),
+            Edit(f"{_LEDGER}.transaction", "if written != len(self._changes):", "if False:"),
+        ),
+        seed=2,
+    ),
+    Mutant(
+        "M9",
+        "a cumulative fill counts as a new one",
+        "I4",
+        (
+            Edit(
+                f"{_KIT}.trade_fills",
+                "missing = order.filled_quantity - quantity",
+                "missing = order.filled_quantity",
+            ),
+        ),
+    ),
+    Mutant(
+        "M9b",
+        "trades of two orders have the same key",
+        "I4",
+        (
+            Edit(
+                f"{_KIT}.trade_fills",
+                'return f"{trade.broker_order_id}-{trade.trade_id}"',
+                "return trade.trade_id",
+            ),
+        ),
+    ),
+    Mutant(
+        "M10",
+        "the filled quantity follows the last word, also downwards",
+        "I5",
+        (
+            Edit("vyomo_contracts.lifecycle", "filled = max(told, order.filled_quantity)", "filled = told"),
+            Edit("vyomo_contracts.lifecycle", "if told < order.filled_quantity and (", "if False and ("),
+            Edit(
+                "vyomo_contracts.lifecycle",
+                "grew = filled > order.filled_quantity",
+                "grew = filled != order.filled_quantity",
+            ),
+        ),
+    ),
+    Mutant(
+        "M11",
+        "nobody looks into the record: only doorbells wake anyone",
+        "I2",
+        (
+            Edit(
+                f"{_LEDGER}.sweeper",
+                "        await self._expire()\n        await self._ring_again()\n",
+                "        return\n",
+            ),
+            Edit(f"{_KIT}.lanes", 'self.ring(row["account_id"] for row in rows)', "return"),
+        ),
+    ),
+    Mutant(
+        "M11b",
+        "an outage's old orders are not ended",
+        "I2",
+        (Edit(f"{_LEDGER}.sweeper", "        await self._expire()\n", ""),),
+    ),
+    Mutant(
+        "M17",
+        "the worker's own clock decides whether an order is too old",
+        "I6",
+        (
+            Setting(f"{_LEDGER}.claiming", "_CLAIM_EXITS_FIRST", CLAIM_OF_ANY_AGE),
+            Edit(
+                f"{_KIT}.remote",
+                "if in_flight.get(account_id, 0) >= room or",
+                "if order.expires_at <= self._clock.now() or in_flight.get(account_id, 0) >= room or",
+            ),
+        ),
+    ),
+    Mutant(
+        "S1",
+        "a repeated request is recorded under a key of its own",
+        "I1",
+        (
+            Edit(
+                f"{_ROUTER}.placing",
+                "NewOrder(order, command.idempotency_key, ",
+                "NewOrder(order, command.idempotency_key + order.order_id, ",
+            ),
+        ),
+    ),
+    Mutant(
+        "S2",
+        "a used key answers for any other order",
+        "key-",
+        (Edit(f"{_LEDGER}.accept", 'same_request=row["known_hash"] == use.body_hash', "same_request=True"),),
+    ),
+    Mutant(
+        "S3",
+        "the newest order is sent first",
+        "I7",
+        (
+            Edit(
+                f"{_KIT}.remote",
+                "held: set[int] = set()\n        for order in orders:",
+                "held: set[int] = set()\n        for order in reversed(orders):",
+            ),
+        ),
+    ),
+    Mutant(
+        "S4",
+        "a cancellation whose answer was lost counts as done",
+        "I2",
+        (
+            Edit(
+                f"{_KIT}.updates",
+                "case Accepted() | Unknown():\n            return None",
+                "case Accepted() | Unknown():\n"
+                "            return OrderUpdate(state=OrderState.CANCELLED, at=at) if change.action is PendingAction.CANCEL else None",
+            ),
+        ),
+        seed=11,
+    ),
+    Mutant(
+        "S5",
+        "a process that slept between claim and call calls all the same",
+        "I6",
+        (
+            Edit(
+                f"{_KIT}.remote",
+                "return self._clock.elapsed() - claimed_at > self._limits.stale_claim_seconds",
+                "return False",
+            ),
+        ),
+        seed=3,
+    ),
+)

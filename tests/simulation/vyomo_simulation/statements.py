@@ -1,0 +1,79 @@
+"""What each statement of the record does, in Python, beside the constant that holds its SQL.
+
+The same suite runs against this and against PostgreSQL (`test_record_contract.py`). A statement missing here fails loudly.
+"""
+
+# The statements are private to their modules, and this is their second implementation.
+# pyright: reportPrivateUsage=false
+
+from collections.abc import Mapping
+from functools import partial
+from typing import Final
+
+from vyomo_broker_kit import book_learning, book_merge, book_sync, lanes
+from vyomo_ledger import instruments
+from vyomo_ledger.writing import (
+    accept,
+    adopting,
+    alerts,
+    claiming,
+    exits,
+    leases,
+    publishing,
+    relay,
+    statements,
+    sweeper,
+    transaction,
+)
+from vyomo_order_router.adapters import risk
+
+from .book_statements import BookStatements
+from .claiming_statements import ClaimingStatements
+from .looking_statements import LookingStatements
+from .order_statements import OrderStatements
+from .record import Record
+from .server import Statement
+
+# Two statements with a line taken out, for the mutants that do so.
+CLAIM_OF_ANY_AGE: Final = claiming._CLAIM_EXITS_FIRST.replace("expires_at > now() AND", "")
+READ_ORDERS: Final = transaction._LOCK_ORDERS.replace("FOR UPDATE", "")
+
+
+def statements_of(record: Record) -> Mapping[str, Statement]:
+    orders, claims, look = OrderStatements(record), ClaimingStatements(record), LookingStatements(record)
+    books = BookStatements(record, orders)
+    return {
+        accept._ACCEPT: orders.accept,
+        accept._KNOWN: orders.known,
+        claiming._CLAIM: claims.claim,
+        claiming._CLAIM_EXITS_FIRST: partial(claims.claim, exits_first=True),
+        CLAIM_OF_ANY_AGE: partial(claims.claim, exits_first=True, of_any_age=True),
+        transaction._LOCK_ORDERS: orders.lock_orders,
+        READ_ORDERS: partial(orders.lock_orders, locking=False),
+        claiming._IN_FLIGHT: claims.in_flight,
+        claiming._STANDING: claims.standing_claims,
+        statements.WRITE_ORDERS: orders.write_orders,
+        leases._TAKE: look.take_lease,
+        publishing._CLEAR: look.clear_outbox,
+        relay._LEFT_BEHIND: look.left_behind,
+        relay._DELETE: look.delete_outbox_row,
+        relay._EVENTS: look.events,
+        sweeper._EXPIRED: look.expired,
+        sweeper._UNTAKEN: look.untaken,
+        lanes._WAITING: look.waiting_accounts,
+        book_sync.OPEN_ACCOUNTS: books.open_accounts,
+        book_sync._ALL_ACCOUNTS: books.all_accounts,
+        book_merge._OVERDUE: books.overdue_sends,
+        book_merge._OWNER: books.owner,
+        book_learning._CONCERNED: books.concerned,
+        book_learning._CALLS: books.calls,
+        book_learning._FILLS: books.fills_from_books,
+        exits._REDUCING: books.unsent_exits,
+        transaction._DELETE_DERIVED: books.delete_derived,
+        adopting._ADOPT: books.adopt,
+        alerts._RAISE: books.raise_alert,
+        alerts._STOP_ACCEPTING: books.stop_accepting,
+        risk._ACCOUNTS: look.risk_accounts,
+        instruments._BY_KEY: look.instruments,
+        instruments._LISTED_ON: look.listed_on,
+    }
