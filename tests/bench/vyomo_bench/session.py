@@ -1,11 +1,8 @@
 """One run: a folder, the system started in it, floors, every scenario in order, and everything stopped again."""
 
 import asyncio
-import os
 import re
-import shutil
 import sys
-import tempfile
 import time
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
@@ -16,6 +13,7 @@ from . import floors, machine, reads, resources, scenarios
 from .bench import Bench, Results
 from .errors import BenchError
 from .figures import Value, with_ratios
+from .folders import own_folder
 from .live_shaped import live_shaped
 from .record import Record
 from .sizes import ACCOUNTS, SYMBOLS, Sizes
@@ -58,7 +56,10 @@ async def run(options: Options) -> dict[str, Value]:
     quiet = machine.ProcessorTime.now()
     await asyncio.sleep(sizes.background_seconds)
     results["background_cpu_percent"] = round(machine.ProcessorTime.now().busy_percent_since(quiet), 1)
-    async with _folder(options) as folder, _started(folder, sizes) as (system, symbols, starts):
+    async with (
+        own_folder("bench-", options.folder, keep=options.keep) as folder,
+        _started(folder, sizes) as (system, symbols, starts),
+    ):
         results |= starts
         async with _bench(system, symbols, sizes) as bench:
             _say("floors")
@@ -92,22 +93,6 @@ async def _scenarios(bench: Bench, options: Options) -> dict[str, Value]:
             _say(f"FAILED: {error}")
             failed.append(f"{name}: {error}")
     return {**results, "left_out": ", ".join(left_out), "failed": "; ".join(failed)}
-
-
-@asynccontextmanager
-async def _folder(options: Options) -> AsyncGenerator[Path]:
-    """A folder on the disk that the state folder is on: a RAM disk would flatter every figure."""
-    default = Path(os.environ.get("VYOMO_STATE") or Path(__file__).resolve().parents[3] / ".vyomo")
-    parent = options.folder or default
-    parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    folder = Path(tempfile.mkdtemp(prefix="bench-", dir=parent))
-    try:
-        yield folder
-    finally:
-        if options.keep:
-            sys.stderr.write(f"kept: {folder}\n")
-        else:
-            shutil.rmtree(folder, ignore_errors=True)
 
 
 @asynccontextmanager

@@ -1,13 +1,10 @@
 """One run: a system and a broker in a folder, faults under load, quiet, and the verdict."""
 
 import asyncio
-import os
-import shutil
 import sys
-import tempfile
 import time
-from collections.abc import AsyncGenerator, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from collections.abc import Sequence
+from contextlib import AsyncExitStack, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -15,6 +12,7 @@ from typing import Any, Final
 import asyncpg
 import httpx
 from vyomo_bench.errors import BenchError
+from vyomo_bench.folders import own_folder
 from vyomo_bench.system import Api, Connections, System, free_port
 
 from .checks import Record, duplicated_by_control
@@ -68,7 +66,7 @@ class Accounts:
 async def run(options: Options) -> Results:
     began = time.monotonic()
     async with AsyncExitStack() as stack:
-        folder = await stack.enter_async_context(_folder(options))
+        folder = await stack.enter_async_context(own_folder("chaos-", options.folder, keep=options.keep))
         system = System(folder / "state")
         broker = _BrokerAdmin(free_port())
         _say("starting")
@@ -227,21 +225,6 @@ async def _connect_patiently(url: str) -> asyncpg.Connection:
             return await asyncpg.connect(url, timeout=5)
         await asyncio.sleep(0.2)
     raise BenchError("the database did not come back")
-
-
-@asynccontextmanager
-async def _folder(options: Options) -> AsyncGenerator[Path]:
-    default = Path(os.environ.get("VYOMO_STATE") or Path(__file__).resolve().parents[3] / ".vyomo")
-    parent = options.folder or default
-    parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    folder = Path(tempfile.mkdtemp(prefix="chaos-", dir=parent))
-    try:
-        yield folder
-    finally:
-        if options.keep:
-            sys.stderr.write(f"kept: {folder}\n")
-        else:
-            shutil.rmtree(folder, ignore_errors=True)
 
 
 def _say(what: str) -> None:
