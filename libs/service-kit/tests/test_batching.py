@@ -85,6 +85,38 @@ async def test_no_more_calls_run_at_once_than_allowed_and_none_is_too_large() ->
     assert [item for batch in server.batches for item in batch] == list(range(20))
 
 
+async def test_patient_batcher_gathers_what_arrives_during_a_call() -> None:
+    server = Server()
+    batcher = Batcher(server.serve, in_flight=2, largest=100, patience_seconds=60)
+    first = submit_all(batcher, range(1))
+    await eventually(lambda: server.running == 1)
+
+    later = submit_all(batcher, range(1, 5))
+    await eventually(lambda: batcher.waiting == 4)
+    server.gate.set()
+    await asyncio.gather(*first, *later)
+
+    assert server.batches == [[0], [1, 2, 3, 4]]
+    assert server.most_running == 1
+
+
+async def test_patience_ends_with_a_call_that_lasts_too_long() -> None:
+    server = Server()
+    batcher = Batcher(server.serve, in_flight=2, largest=100, patience_seconds=0.05)
+    first = submit_all(batcher, range(1))
+    await eventually(lambda: server.running == 1)
+
+    later = submit_all(batcher, range(1, 3))
+    await eventually(lambda: server.running == 2)
+    last = submit_all(batcher, range(3, 4))
+    await asyncio.sleep(0.15)
+
+    assert server.batches == [[0], [1, 2]]
+    server.gate.set()
+    await asyncio.gather(*first, *later, *last)
+    assert server.batches == [[0], [1, 2], [3]]
+
+
 async def test_failed_call_reaches_every_submitter_of_it_and_no_other() -> None:
     server = Server()
     failure = ConnectionError("broken")

@@ -1,6 +1,6 @@
 """A natural batcher: what arrived while the last batch was being served is the next batch.
 
-No timer and no minimum size, so a lonely item waits for nothing, and a burst shares one message, one statement, one commit.
+No minimum size, so a lonely item waits for nothing, and a burst shares one message, one statement, one commit.
 """
 
 import asyncio
@@ -15,7 +15,9 @@ Result = TypeVar("Result")
 class Batcher(Generic[Item, Result]):
     """Calls `serve` with lists of submitted items, at most `in_flight` calls at once, `largest` items each.
 
-    `serve` returns one result an item, in order. If it raises, every submitter of that list gets the exception.
+    With `patience_seconds` a further call starts only beside calls that have lasted that long: as a rule there is one, as large as it
+    can be, and a slow one holds nobody up for longer. `serve` returns one result an item, in order. If it raises, every submitter of
+    that list gets the exception.
     """
 
     def __init__(
@@ -24,10 +26,13 @@ class Batcher(Generic[Item, Result]):
         *,
         in_flight: int,
         largest: int,
+        patience_seconds: float = 0,
     ) -> None:
         self._serve = serve
         self._in_flight = in_flight
         self._largest = largest
+        self._patience_seconds = patience_seconds
+        self._is_patient = False
         self._waiting: deque[tuple[Item, asyncio.Future[Result]]] = deque()
         self._running: set[asyncio.Task[None]] = set()
 
@@ -47,12 +52,20 @@ class Batcher(Generic[Item, Result]):
             await asyncio.wait(self._running)
 
     def _start(self) -> None:
-        while self._waiting and len(self._running) < self._in_flight:
-            task = asyncio.create_task(self._run())
-            self._running.add(task)
-            task.add_done_callback(self._finished)
-            # One task takes all that waits, but only when it first runs: items of the same loop turn join it.
-            break
+        if not self._waiting or len(self._running) >= self._in_flight or (self._running and self._is_patient):
+            return
+        # One task takes all that waits, but only when it first runs: items of the same loop turn join it.
+        task = asyncio.create_task(self._run())
+        self._running.add(task)
+        task.add_done_callback(self._finished)
+        if self._patience_seconds:
+            self._is_patient = True
+            asyncio.get_running_loop().call_later(self._patience_seconds, self._lose_patience, task)
+
+    def _lose_patience(self, task: asyncio.Task[None]) -> None:
+        if task in self._running:
+            self._is_patient = False
+            self._start()
 
     def _finished(self, task: asyncio.Task[None]) -> None:
         self._running.discard(task)

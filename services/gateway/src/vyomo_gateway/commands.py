@@ -5,9 +5,9 @@ repeats with the same key.
 """
 
 import asyncio
-from collections.abc import Awaitable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime, timedelta
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from vyomo_contracts import subjects
 from vyomo_contracts.commands import (
@@ -37,8 +37,12 @@ from vyomo_service_kit.bus import Bus, BusUnavailableError
 from vyomo_service_kit.clock import Clock
 from vyomo_service_kit.identifiers import IdentifierFactory
 
+Command = TypeVar("Command")
+
 SOURCE: Final = "gateway"
 IN_FLIGHT: Final = 2
+PATIENCE_SECONDS: Final = 0.15
+"""A second list goes beside the first only when that takes long, such as behind a busy account: two small lists cost more than one."""
 LARGEST_BATCH: Final = 256
 
 
@@ -66,9 +70,9 @@ class Commands:
         self._envelopes = envelopes
         self._clock = clock
         self._timeout_seconds = timeout_seconds
-        self._placing = Batcher(self._place, in_flight=IN_FLIGHT, largest=LARGEST_BATCH)
-        self._cancelling = Batcher(self._cancel, in_flight=IN_FLIGHT, largest=LARGEST_BATCH)
-        self._modifying = Batcher(self._modify, in_flight=IN_FLIGHT, largest=LARGEST_BATCH)
+        self._placing = _batcher(self._place)
+        self._cancelling = _batcher(self._cancel)
+        self._modifying = _batcher(self._modify)
 
     def deadline(self) -> datetime:
         """When a command sent now is given up: a service that reads it later must leave it alone."""
@@ -142,6 +146,12 @@ class Commands:
             subject, message, AccountReplies, timeout_seconds=self._timeout_seconds
         )
         return replies.items[0]
+
+
+def _batcher(
+    serve: Callable[[Sequence[Command]], Awaitable[Sequence[OrderReply]]],
+) -> Batcher[Command, OrderReply]:
+    return Batcher(serve, in_flight=IN_FLIGHT, largest=LARGEST_BATCH, patience_seconds=PATIENCE_SECONDS)
 
 
 _TOO_LATE: Final = OrderReply(
