@@ -202,7 +202,7 @@ class OrderStatements:
             await session.lock(("order", order["order_id"]))
         return [order_row(self._record.orders[order["order_id"]]) for order in found]
 
-    async def write_orders(self, session: Session, changes: str, pointers: str) -> list[Row]:
+    async def write_orders(self, session: Session, changes: str, pointers: str, fills: str) -> list[Row]:
         written = 0
         for change in orjson.loads(changes):
             snapshot = change["body"]["order"]
@@ -211,6 +211,9 @@ class OrderStatements:
             if before is not None and before["version"] == snapshot["version"] - 1:
                 written += 1
                 self._change(session, before, change)
+        for fill in orjson.loads(fills):
+            del fill["user_id"]  # the record in memory keeps no owners
+            session.on_commit(lambda fill=fill: self._record.put_fill(fill))
         answers: list[Row] = []
         for pointer in orjson.loads(pointers):
             row = self.outbox_row(session, pointer["broker"], pointer["partition"])
@@ -250,13 +253,11 @@ class OrderStatements:
             "order_id": row["order_id"],
             "version": row["version"],
             "sequence": session.sequence | change["place"],
-            "type": change["type"],
+            "type": change["event_type"],
             "body": orjson.dumps(body).decode(),
         }
         session.on_commit(lambda: self._record.put_order(row))
         session.on_commit(lambda: self._record.put_event(event))
-        for fill in body["fills"]:
-            session.on_commit(lambda fill=fill: self._record.put_fill(fill))
 
 
 def _refused(new: Row, lane: Row, used: int) -> str | None:

@@ -31,10 +31,15 @@ def text_of(model: BaseModel) -> str:
     return model.model_dump_json(exclude_none=True)
 
 
-def event_body(order: Order, fills: Sequence[Fill], superseded_fills: Sequence[str] = ()) -> str:
-    """`{"order": snapshot, "fills": [...]}`, as the record keeps it; `superseded_fills` only where there are some."""
+def event_body(order: Order, fills: Sequence[Fill]) -> str:
+    """`{"order": snapshot, "fills": [...]}`, as the record keeps it."""
+    return body_of(text_of(order), [text_of(fill) for fill in fills])
+
+
+def body_of(order: str, fills: Sequence[str], superseded_fills: Sequence[str] = ()) -> str:
+    """The same of texts; `superseded_fills` (trade ids) only where there are some."""
     gone = f',"superseded_fills":{orjson.dumps(superseded_fills).decode()}' if superseded_fills else ""
-    return f'{{"order":{text_of(order)},"fills":[{",".join(map(text_of, fills))}]{gone}}}'
+    return f'{{"order":{order},"fills":[{",".join(fills)}]{gone}}}'
 
 
 def order_changed(body: str, *, sequence: int, horizon: int) -> str:

@@ -15,10 +15,8 @@ FEW_ACCOUNTS: Final = "i.account_id > 0 AND i.account_id < 9223372036854775807"
 # The places say how many orders there can be. That also tells the planner that they are few, and it looks them up by index.
 _WRITE_ORDERS: Final = f"""
 WITH input AS MATERIALIZED (
-    SELECT i.place, i.type, i.body, i.pending_stage, i.pending_parameters, i.send_deadline, o.*
-    FROM json_to_recordset($1::json) AS i (
-        place bigint, type text, body json, pending_stage text, pending_parameters jsonb, send_deadline timestamptz
-    ), json_to_record(i.body -> 'order') AS o (
+    SELECT * FROM json_to_recordset($1::json) AS i (
+        place bigint, event_type text, body json, pending_stage text, pending_parameters jsonb, send_deadline timestamptz,
         account_id bigint, order_id text, user_id text, version integer, quantity integer, price numeric,
         trigger_price numeric, order_type text, validity text, state text, filled_quantity integer, average_price numeric,
         broker_order_id text, reason_code text, reason text, pending_action text, updated_at timestamptz
@@ -37,20 +35,18 @@ WITH input AS MATERIALIZED (
         version = i.version, updated_at = i.updated_at
     FROM input i
     WHERE o.account_id = i.account_id AND o.order_id = i.order_id AND o.version = i.version - 1
-    RETURNING o.order_id, o.account_id, o.user_id, o.version, o.updated_at, i.place, i.type, i.body
+    RETURNING o.order_id, o.account_id, o.user_id, o.version, o.updated_at, i.place, i.event_type, i.body
 ), recorded AS (
     INSERT INTO ledger.order_events (order_id, version, account_id, user_id, sequence, type, body, recorded_at)
-    SELECT order_id, version, account_id, user_id, {TRANSACTION_SQL} | place, type, body::jsonb, updated_at
+    SELECT order_id, version, account_id, user_id, {TRANSACTION_SQL} | place, event_type, body::jsonb, updated_at
     FROM updated
 ), filled AS (
     INSERT INTO ledger.fills (
         account_id, trade_id, order_id, user_id, exchange, symbol, product, transaction_type, quantity, price, basis, filled_at
     )
-    SELECT f.account_id, f.trade_id, f.order_id, i.user_id, f.exchange, f.symbol, f.product, f.transaction_type, f.quantity,
-           f.price, f.basis, f.filled_at
-    FROM input i, json_to_recordset(i.body -> 'fills') AS f (
-        account_id bigint, trade_id text, order_id text, exchange text, symbol text, product text, transaction_type text,
-        quantity integer, price numeric, basis text, filled_at timestamptz
+    SELECT * FROM json_to_recordset($3::json) AS f (
+        account_id bigint, trade_id text, order_id text, user_id text, exchange text, symbol text, product text,
+        transaction_type text, quantity integer, price numeric, basis text, filled_at timestamptz
     )
     ON CONFLICT (account_id, trade_id) DO NOTHING
 ), announced AS (
@@ -70,7 +66,7 @@ _WRITE_PORTFOLIO: Final = f"""
         account_id, user_id, broker, exchange, symbol, product, quantity, overnight_quantity, multiplier, average_price,
         buy_quantity, buy_value, sell_quantity, sell_value, realised, last_price, version, updated_at
     )
-    SELECT i.* FROM json_to_recordset($3::json) AS i (
+    SELECT i.* FROM json_to_recordset($4::json) AS i (
         account_id bigint, user_id text, broker text, exchange text, symbol text, product text, quantity bigint,
         overnight_quantity bigint, multiplier integer, average_price numeric, buy_quantity bigint, buy_value numeric,
         sell_quantity bigint, sell_value numeric, realised numeric, last_price numeric, version bigint,
@@ -87,7 +83,7 @@ _WRITE_PORTFOLIO: Final = f"""
     UPDATE accounts.broker_accounts a SET
         balance = i.balance, margin_used = i.used, margin_available = i.available, funds_version = i.version,
         last_synced = i.updated_at, updated_at = i.updated_at
-    FROM json_to_recordset($4::json) AS i (
+    FROM json_to_recordset($5::json) AS i (
         account_id bigint, balance numeric, used numeric, available numeric, version bigint, updated_at timestamptz
     )
     WHERE a.id = i.account_id AND a.funds_version < i.version AND {FEW_ACCOUNTS}
@@ -96,7 +92,7 @@ _WRITE_PORTFOLIO: Final = f"""
         account_id, user_id, exchange, symbol, quantity, average_price, last_price, version, updated_at
     )
     SELECT h.account_id, i.user_id, h.exchange, h.symbol, h.quantity, h.average_price, h.last_price, h.version, now()
-    FROM json_to_recordset($5::json) AS i (user_id text, holding json), json_to_record(i.holding) AS h (
+    FROM json_to_recordset($6::json) AS i (user_id text, holding json), json_to_record(i.holding) AS h (
         account_id bigint, exchange text, symbol text, quantity bigint, average_price numeric, last_price numeric,
         version bigint
     )
@@ -115,7 +111,7 @@ FROM announced o
 """
 
 WRITE_ORDERS: Final = _WRITE_ORDERS + _ANSWER
-FIRST_FREE_PARAMETER: Final = 6
+FIRST_FREE_PARAMETER: Final = 7
 """What a worker writes along numbers its parameters from here."""
 
 
