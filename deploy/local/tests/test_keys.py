@@ -31,6 +31,11 @@ def test_keys_are_made_listed_and_revoked(cli: "Cli") -> None:
     assert re.search(rf"^{key_id}\s.*\srevoked$", again, re.MULTILINE)
     assert secret not in listed + again
     assert cli.run("key", "revoke", "nosuchid").returncode == 1
+    other = cli.run("key", "new", "bot", "--scope", "trade", "--user", "asha")
+    assert other.returncode == 0, other.stderr
+    assert re.search(r"\sbot\s+asha\s+read,trade\s", cli.run("key", "list").stdout)
+    wrong = cli.run("key", "new", "bot", "--scope", "trade", "--user", "as ha")
+    assert (wrong.returncode, wrong.stdout) == (2, "")
     assert cli.run("key").stdout == "vy_test_key\n"
 
 

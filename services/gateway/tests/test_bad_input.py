@@ -273,8 +273,26 @@ async def test_bad_parameters_are_refused(edge: "Edge"):
         (f"{edge.account}/orders/a%20b/events", 404, "ORDER_NOT_FOUND", "orderId"),
         ("/api/brokers/accounts/abc/orders", 404, "NOT_FOUND", None),
         ("/api/nothing", 404, "NOT_FOUND", None),
+        (f"{edge.account}/orders?status=OPEN", 422, "UNKNOWN_FIELD", "status"),
+        (f"{edge.account}/orders?limit=5&Limit=6", 422, "UNKNOWN_FIELD", "Limit"),
+        ("/api/risk/limits?accountId=1&account_id=2", 422, "UNKNOWN_FIELD", "account_id"),
+        (f"{edge.account}/positions?x", 422, "UNKNOWN_FIELD", "x"),
     ):
         assert list(refusal(await edge.client.get(path))) == expected, path
+
+
+async def test_unknown_parameters_are_told_with_those_there_are(edge: "Edge"):
+    listed = await edge.client.get("/api/instruments?query=RELIANCE&kind=EQUITY")
+    placed = await edge.client.post(f"{edge.account}/orders?wait=5", json={})
+    known = await edge.client.get("/api/instruments?q=RELIANCE&userId=asha")
+
+    error = listed.json()["error"]
+    assert "it takes q, " in error["message"]
+    assert [each["field"] for each in error["detail"]["problems"]] == ["query", "kind"]
+    assert (placed.status_code, placed.json()["error"]["field"]) == (422, "wait")
+    assert placed.json()["error"]["message"].endswith("it takes none")
+    assert known.status_code == 200
+    assert (await edge.client.get("/api/health?verbose=1")).status_code in {200, 503}
 
 
 async def test_other_refusals(edge: "Edge"):

@@ -22,6 +22,7 @@ def add_key_commands(parser: argparse.ArgumentParser, common: argparse.ArgumentP
     made.add_argument("name", metavar="NAME", help="what it is for")
     made.add_argument("--scope", required=True, choices=("read", "trade"), help="trade implies read")
     made.add_argument("--days", metavar="N", help="how long it is valid (default: until revoked)")
+    made.add_argument("--user", metavar="ID", help="whose key it is (default: default_user)")
     actions.add_parser("list", help="all keys, without their secrets", parents=[common])
     revoked = actions.add_parser(
         "revoke",
@@ -57,7 +58,8 @@ def manage_keys(state: StateFolder, options: argparse.Namespace) -> int:
 def _arguments(options: argparse.Namespace) -> list[str]:
     if options.action == "new":
         days = [] if options.days is None else [f"--days={options.days}"]
-        return [f"--scope={options.scope}", *days, "--", options.name]
+        user = [] if options.user is None else [f"--user={options.user}"]
+        return [f"--scope={options.scope}", *days, *user, "--", options.name]
     return ["--", options.key_id] if options.action == "revoke" else []
 
 

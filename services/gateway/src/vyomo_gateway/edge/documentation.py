@@ -21,6 +21,7 @@ COMMON_ERRORS: Final = (
     ReasonCode.UNAUTHENTICATED,
     ReasonCode.SCOPE_MISSING,
     ReasonCode.USER_MISMATCH,
+    ReasonCode.UNKNOWN_FIELD,
     ReasonCode.RECORD_UNAVAILABLE,
     ReasonCode.INTERNAL_ERROR,
 )

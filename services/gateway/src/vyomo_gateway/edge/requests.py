@@ -1,13 +1,16 @@
 """Reading a request: at most so many bytes, JSON only, numbers without floats."""
 
 from collections.abc import Callable, Coroutine
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, ClassVar, Final
 
 from fastapi import Path, Request, Response
+from fastapi.dependencies.utils import get_flat_params
+from fastapi.params import Query
 from fastapi.routing import APIRoute
 from starlette.types import Receive, Scope
 
 from vyomo_gateway.edge.encoding import decode_json
+from vyomo_gateway.edge.parameters import refuse_unknown_parameters
 from vyomo_gateway.edge.problems import BodyTooLargeError, UnsupportedMediaTypeError
 
 BODY_LIMIT_BYTES: Final = 16 * 1024
@@ -78,16 +81,29 @@ class _DecodedRequest(Request):
 
 
 class GatewayRoute(APIRoute):
-    """A FastAPI route that takes its body from `read_body` and `decode_json`."""
+    """A FastAPI route that takes its body from `read_body` and `decode_json`, and no query parameter it does not know."""
+
+    ignores_unknown_parameters: ClassVar[bool] = False
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         handle = super().get_route_handler()
-        if self.body_field is None:
-            return handle
+        parameters = get_flat_params(self.dependant)
+        known = [each.alias for each in parameters if isinstance(each.field_info, Query)]
+        has_body = self.body_field is not None
 
         async def decode_then_handle(request: Request) -> Response:
+            if request.scope["query_string"] and not self.ignores_unknown_parameters:
+                refuse_unknown_parameters(request.query_params.keys(), known)
+            if not has_body:
+                return await handle(request)
             decoded = _DecodedRequest(request.scope, request.receive)
             await decoded.load()
             return await handle(decoded)
 
         return decode_then_handle
+
+
+class TolerantRoute(GatewayRoute):
+    """For a call that must answer whatever is said with it."""
+
+    ignores_unknown_parameters = True

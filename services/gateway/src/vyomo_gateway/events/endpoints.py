@@ -7,6 +7,7 @@ from vyomo_gateway.edge import examples
 from vyomo_gateway.edge.documentation import PARAMETER_ERRORS, answers
 from vyomo_gateway.edge.encoding import JsonResponse
 from vyomo_gateway.edge.paging import DEFAULT_LIMIT, Limit
+from vyomo_gateway.edge.parameters import refuse_unknown_parameters
 from vyomo_gateway.edge.problems import InvalidRequestError
 from vyomo_gateway.edge.requests import LARGEST_ID, GatewayRoute
 from vyomo_gateway.edge.shield import deny
@@ -37,6 +38,11 @@ async def list_events(
 @router.websocket("/ws")
 async def live(socket: WebSocket, caller: CurrentCaller, services: Serving) -> None:
     """Pushes order, position, holding and margin changes of the caller's accounts, and prices."""
+    try:
+        refuse_unknown_parameters(socket.query_params.keys(), ("since",))
+    except InvalidRequestError as unknown:
+        await deny(socket.scope, socket.receive, socket.send, unknown)
+        return
     since = socket.query_params.get("since")
     if since is not None and not (since.isascii() and since.isdigit() and len(since) <= 18):
         error = InvalidRequestError.one(

@@ -10,6 +10,7 @@ from vyomo_contracts.commands import OrderReply
 from vyomo_contracts.vocabulary import OrderState
 from vyomo_gateway.edge.encoding import JsonResponse
 from vyomo_gateway.edge.errors import as_api_error, error_response, internal_error
+from vyomo_gateway.edge.parameters import refuse_query
 from vyomo_gateway.edge.problems import AccountNotFoundError
 from vyomo_gateway.edge.requests import LARGEST_ID, read_body
 from vyomo_gateway.identity.authentication import Caller
@@ -43,6 +44,7 @@ class OrderPlacer:
             headers["Idempotency-Key"] = key
             if not 0 < account_id <= LARGEST_ID:
                 raise AccountNotFoundError(account_id)
+            refuse_query(scope["query_string"])
             request, warnings = order_request_of(order_body_of(await read_body(scope, receive)))
             caller = caller_in(scope)
             reply = await self._orders.place(caller, account_id, request, key)

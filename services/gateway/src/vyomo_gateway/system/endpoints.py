@@ -3,11 +3,11 @@ from fastapi import APIRouter
 from vyomo_gateway.edge import examples
 from vyomo_gateway.edge.documentation import answers
 from vyomo_gateway.edge.encoding import JsonResponse
-from vyomo_gateway.edge.requests import GatewayRoute
+from vyomo_gateway.edge.requests import TolerantRoute
 from vyomo_gateway.services import Serving
 from vyomo_gateway.system.service import HealthAnswer, UnhealthyAnswer
 
-router = APIRouter(tags=["system"], route_class=GatewayRoute)
+router = APIRouter(tags=["system"], route_class=TolerantRoute)
 
 
 @router.get(
