@@ -3,6 +3,8 @@
 import os
 import signal
 import time
+from collections.abc import Generator
+from contextlib import contextmanager
 
 import httpx
 
@@ -14,6 +16,20 @@ HEALING_SECONDS = 40
 
 def kill(system: System, service: str) -> None:
     os.kill(system.pid_of(service), signal.SIGKILL)
+
+
+@contextmanager
+def dead(system: System, service: str) -> Generator[None]:
+    """Inside, the service is dead for sure: its supervisor stands still, or it might be back before anybody asks."""
+    supervisor: int = system.status()["pid"]
+    pid = system.pid_of(service)
+    os.kill(supervisor, signal.SIGSTOP)
+    try:
+        os.kill(pid, signal.SIGKILL)
+        time.sleep(0.3)  # PostgreSQL's children see that their parent is gone
+        yield
+    finally:
+        os.kill(supervisor, signal.SIGCONT)
 
 
 def accepts_again(api: httpx.Client, account: int) -> bool:
@@ -41,16 +57,14 @@ def test_orders_accepted_while_the_worker_is_dead_are_executed_once_it_is_back(
 def test_dead_bus_is_told_within_three_seconds_and_heals(
     system: System, api: httpx.Client, account: int
 ) -> None:
-    kill(system, "nats")
-    started = time.monotonic()
-    answer = api.post(f"/api/brokers/accounts/{account}/orders", json=order_body())
-    waited = time.monotonic() - started
+    with dead(system, "nats"):
+        started = time.monotonic()
+        answer = api.post(f"/api/brokers/accounts/{account}/orders", json=order_body())
+        waited = time.monotonic() - started
 
-    # The supervisor may have been faster than this call; then the order was simply accepted.
-    if answer.status_code != 202:
-        assert answer.status_code == 503
-        assert answer.json()["error"]["code"] == "BUS_UNAVAILABLE"
-        assert int(answer.headers["Retry-After"]) >= 1
+    assert answer.status_code == 503
+    assert answer.json()["error"]["code"] == "BUS_UNAVAILABLE"
+    assert int(answer.headers["Retry-After"]) >= 1
     assert waited < 3.5
     until(lambda: accepts_again(api, account), seconds=HEALING_SECONDS)
     order = place(api, account)
@@ -61,16 +75,18 @@ def test_dead_database_is_told_within_three_seconds_and_heals(
     system: System, api: httpx.Client, account: int
 ) -> None:
     before = place(api, account, headers={"Idempotency-Key": "before"})
-    kill(system, "postgresql")
-    started = time.monotonic()
-    answer = api.post(
-        f"/api/brokers/accounts/{account}/orders", json=order_body(), headers={"Idempotency-Key": "during"}
-    )
-    waited = time.monotonic() - started
+    with dead(system, "postgresql"):
+        started = time.monotonic()
+        answer = api.post(
+            f"/api/brokers/accounts/{account}/orders",
+            json=order_body(),
+            headers={"Idempotency-Key": "during"},
+        )
+        waited = time.monotonic() - started
 
-    if answer.status_code != 202:
-        assert answer.status_code == 503
-        assert answer.json()["error"]["code"] in {"RECORD_UNAVAILABLE", "BUS_UNAVAILABLE"}
+    assert answer.status_code == 503
+    # The router says so; or, on a busy machine, its answer is not there within the gateway's own limit.
+    assert answer.json()["error"]["code"] in {"RECORD_UNAVAILABLE", "BUS_UNAVAILABLE"}
     assert waited < 3.5
     until(lambda: accepts_again(api, account), seconds=HEALING_SECONDS)
     # The same key decides whatever the lost answer was: one order.
