@@ -19,6 +19,7 @@ from vyomo_ledger.writing import (
     Terms,
     TooFast,
     raise_alert,
+    relay,
     stop_accepting,
 )
 
@@ -153,4 +154,9 @@ async def test_alert_stands_once_and_closes_the_account(record: RecordUnderTest)
     [answer] = await record.ledger.accept([NewOrder(record.order("O2", now=now()), "key 2", "a" * 64)])
 
     assert raised == [True, False]
+    # The outbox points at it, so that the relay can tell it again.
+    [pointed] = [ids for row in await record.outbox() if (ids := row["alert_ids"])]
+    async with record.database.connection() as connection:
+        [told] = await connection.fetch(relay._ALERTS, pointed)  # pyright: ignore[reportPrivateUsage]
+    assert Alert.model_validate({name: told[name] for name in Alert.model_fields}) == alert
     assert isinstance(answer, AccountClosed)

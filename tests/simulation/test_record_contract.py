@@ -280,3 +280,17 @@ async def test_lease_is_held_by_one_until_it_runs_out(record: RecordUnderTest) -
 
     assert held == [True, False, True]
     assert await second.hold()
+
+
+async def test_lock_of_free_orders_leaves_out_what_somebody_holds(record: RecordUnderTest) -> None:
+    orders = [await record.accepted(name) for name in ("O1", "O2")]
+    keys = [(order.account_id, order.order_id) for order in orders]
+
+    async with record.ledger.transaction() as holding:
+        await holding.lock(keys[:1])
+        async with record.ledger.transaction() as other:
+            free = await other.lock(keys, only_free=True)
+        own = await holding.lock(keys, only_free=True)
+
+    assert list(free) == [orders[1].order_id]
+    assert list(own) == [order.order_id for order in orders]

@@ -170,3 +170,23 @@ async def test_hint_that_cannot_be_published_does_not_fail_its_sender(
         monkeypatch.setattr(bus.client, "publish", closed)
 
         await bus.publish(SUBJECT, doorbell(1))
+
+
+async def test_who_is_too_slow_for_what_comes_is_told(nats_url: str) -> None:
+    bus = Bus(nats_url, name="test")
+    missed: list[bool] = []
+
+    async def note() -> None:
+        missed.append(True)
+
+    bus.on_missed(note)
+
+    @bus.broker.subscriber("test.events", pending_msgs_limit=2, no_reply=True)
+    async def on_event(_: str) -> None:
+        await asyncio.sleep(0.1)
+
+    async with bus.open():
+        for _ in range(20):
+            await bus.client.publish("test.events", b"x")
+
+        await eventually(lambda: missed)

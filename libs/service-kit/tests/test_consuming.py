@@ -9,7 +9,6 @@ from typing import Any
 import pytest
 from faststream import AckPolicy
 from faststream.nats import JStream
-from nats.js.errors import NotFoundError
 
 from vyomo_contracts import subjects
 from vyomo_contracts.commands import CancelOrders, OrderReplies, RingDoorbell
@@ -17,7 +16,8 @@ from vyomo_contracts.messages import Failure
 from vyomo_contracts.reasons import ReasonCode
 from vyomo_contracts.topology import DEAD_LETTERS, DOORBELLS, Consumer, worker_consumer
 from vyomo_service_kit.bus import Bus, consumer_config, declare_topology
-from vyomo_service_kit.consuming import POISON_DELIVERIES
+from vyomo_service_kit.consuming import POISON_DELIVERIES, DeadLetter
+from vyomo_service_kit.database import RecordUnavailableError
 from vyomo_service_kit.testing import eventually
 
 CONSUMER = worker_consumer("paper")
@@ -39,6 +39,19 @@ class Handler:
             raise RuntimeError(f"failure {len(self.deliveries)}")
 
 
+class Box:
+    """Keeps dead letters, unless told that it cannot."""
+
+    def __init__(self) -> None:
+        self.letters: list[DeadLetter] = []
+        self.is_closed = False
+
+    async def keep(self, letter: DeadLetter) -> None:
+        if self.is_closed:
+            raise RecordUnavailableError("the database is away")
+        self.letters.append(letter)
+
+
 @asynccontextmanager
 async def consuming(
     nats_url: str,
@@ -46,8 +59,10 @@ async def consuming(
     *,
     retry_delays_seconds: tuple[float, ...] = (0.01,),
     consumer: Consumer = CONSUMER,
+    box: Box | None = None,
 ) -> AsyncGenerator[Bus]:
     bus = Bus(nats_url, name="test", retry_delays_seconds=retry_delays_seconds)
+    bus.keep_dead_letter = (box or Box()).keep
     bus.broker.subscriber(
         consumer.filter_subject,
         stream=JStream(DOORBELLS.name, declare=False),
@@ -112,8 +127,8 @@ async def test_failed_message_lets_others_pass_meanwhile(nats_url: str, doorbell
 async def test_unreadable_message_is_kept_as_a_dead_letter_and_not_delivered_again(
     nats_url: str, payload: bytes
 ) -> None:
-    handler = Handler()
-    async with consuming(nats_url, handler) as bus:
+    handler, box = Handler(), Box()
+    async with consuming(nats_url, handler, box=box) as bus:
         await bus.store(SUBJECT, payload, message_id="1")
 
         await eventually(lambda: dead_letters(bus))
@@ -126,13 +141,16 @@ async def test_unreadable_message_is_kept_as_a_dead_letter_and_not_delivered_aga
         assert letter.headers["Vyomo-Why"].startswith("unreadable")
         assert handler.deliveries == []
         assert await dead_letters(bus) == 1
+        [kept] = box.letters
+        assert (kept.consumer, kept.stream, kept.subject) == (CONSUMER.durable_name, DOORBELLS.name, SUBJECT)
+        assert (kept.payload, kept.deliveries) == (payload, 1)
 
 
 async def test_message_that_fails_time_after_time_becomes_a_dead_letter(
     nats_url: str, doorbell: MakeDoorbell
 ) -> None:
-    handler = Handler(failures=100)
-    async with consuming(nats_url, handler) as bus:
+    handler, box = Handler(failures=100), Box()
+    async with consuming(nats_url, handler, box=box) as bus:
         payload = doorbell(1).model_dump_json().encode()
         await bus.store(SUBJECT, payload, message_id="1")
 
@@ -143,21 +161,34 @@ async def test_message_that_fails_time_after_time_becomes_a_dead_letter(
         assert letter.data == payload
         assert letter.headers is not None
         assert "failure 10" in letter.headers["Vyomo-Why"]
+        [kept] = box.letters
+        assert (kept.payload, kept.deliveries) == (payload, POISON_DELIVERIES)
+        assert "raise RuntimeError" in (kept.traceback or "")
         assert len(handler.deliveries) == POISON_DELIVERIES
 
 
 async def test_message_is_not_given_up_while_it_cannot_be_buried(
     nats_url: str, doorbell: MakeDoorbell
 ) -> None:
-    handler = Handler(failures=POISON_DELIVERIES)
-    async with consuming(nats_url, handler, consumer=replace(CONSUMER, ack_wait=1)) as bus:
-        await bus.stored.delete_stream(DEAD_LETTERS.name)
+    handler, box = Handler(failures=POISON_DELIVERIES), Box()
+    box.is_closed = True
+    async with consuming(nats_url, handler, consumer=replace(CONSUMER, ack_wait=1), box=box) as bus:
         await bus.store(SUBJECT, doorbell(1).model_dump_json().encode(), message_id="1")
 
         await eventually(lambda: len(handler.deliveries) > POISON_DELIVERIES, timeout=20)
 
-        with pytest.raises(NotFoundError):
-            await bus.stored.stream_info(DEAD_LETTERS.name)
+        assert await dead_letters(bus) == 0
+
+
+async def test_letter_is_kept_though_its_stream_is_away(nats_url: str) -> None:
+    box = Box()
+    async with consuming(nats_url, Handler(), box=box) as bus:
+        await bus.stored.delete_stream(DEAD_LETTERS.name)
+        await bus.store(SUBJECT, b"no json at all", message_id="1")
+
+        await eventually(lambda: settled(bus))
+
+        assert [letter.payload for letter in box.letters] == [b"no json at all"]
 
 
 async def serve_cancel(bus: Bus, handler: Callable[[CancelOrders], Any]) -> None:

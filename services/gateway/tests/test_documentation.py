@@ -95,7 +95,7 @@ def test_health_is_never_refused_for_its_caller():
 def test_every_code_is_explained_and_shown_where_it_may_occur():
     assert set(SHOWN) == set(ReasonCode)
     documented = {code for _, operation in operations() for _, code, _ in refusals(operation)}
-    of_no_call = {"NOT_FOUND", "METHOD_NOT_ALLOWED", "CANCEL_UNCONFIRMED", "RATE_LIMITED"}
+    of_no_call = {"NOT_FOUND", "METHOD_NOT_ALLOWED", "CANCEL_UNCONFIRMED"}
     assert documented == set(ReasonCode) - ONLY_IN_ORDERS - of_no_call
 
 

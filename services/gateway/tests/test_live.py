@@ -11,7 +11,6 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from vyomo_contracts import subjects
 from vyomo_contracts.alerts import Alert, AlertCode
-from vyomo_contracts.events import SessionChanged
 from vyomo_contracts.portfolio import Funds, Position
 from vyomo_contracts.queries import LastPrice, TickFrame
 from vyomo_contracts.sessions import BrokerSession, SessionState
@@ -157,7 +156,7 @@ async def test_alerts_and_sessions_are_pushed_to_their_user_only(edge: "Edge"):
 
     async with edge.behind.workers.transaction() as transaction:
         await raise_alert(transaction, alert)
-        transaction.announce(Broker.ZERODHA, edge.world.account, SessionChanged(session=session))
+        transaction.announce_session(session)
 
     told = await hear(mine)
     assert (told["type"], told["code"], told["subject"]) == ("alert", "ORDER_REAPPEARED", "ZERODHA_1")

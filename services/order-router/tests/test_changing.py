@@ -9,7 +9,7 @@ from vyomo_contracts.lifecycle import OrderUpdate
 from vyomo_contracts.orders import Order
 from vyomo_contracts.reasons import ReasonCode
 from vyomo_contracts.vocabulary import OrderState, OrderType, PendingAction
-from vyomo_ledger.testing import OTHER_USER
+from vyomo_ledger.testing import OTHER_USER, USER
 from vyomo_ledger.writing import Step
 from vyomo_order_router.testing import Caller
 from vyomo_service_kit.testing import eventually
@@ -245,3 +245,52 @@ async def test_change_the_database_refuses_fails_alone(caller: Caller) -> None:
 
     assert [code_of(reply) for reply in replies] == [None, ReasonCode.INTERNAL_ERROR, None]
     assert await caller.world.stored(orders[1].order_id) == orders[1]
+
+
+async def test_modification_and_new_orders_in_the_same_moment_stay_within_the_limit_together(
+    caller: Caller,
+) -> None:
+    await caller.limit(max_position_quantity=100)
+    for _ in range(8):
+        order = await caller.placed(quantity=10)
+
+        # Either fits beside the other as it is, both do not.
+        replies = await asyncio.gather(
+            caller.modify(order, quantity=60), *(caller.place(quantity=50) for _ in range(2))
+        )
+
+        [row] = await caller.world.rows(
+            "SELECT sum(quantity) AS open FROM ledger.broker_orders WHERE state = 'NEW'"
+        )
+        assert row["open"] <= 100, [reply.problem for reply in replies]
+        waiting = await caller.world.rows("SELECT order_id FROM ledger.broker_orders WHERE state = 'NEW'")
+        for each in waiting:
+            await caller.bring_to(await caller.world.stored(each["order_id"]), OrderState.CANCELLED)
+
+
+async def test_cancellations_of_a_list_are_one_commit(caller: Caller) -> None:
+    orders = [await caller.placed() for _ in range(30)]
+    held, *free = orders
+    await caller.bring_to(free[0], OrderState.OPEN)
+    foreign = await caller.placed(account=caller.world.foreign_account, user=OTHER_USER)
+    asked = [(order, None) for order in (*orders, free[1], foreign.model_copy(update={"user_id": USER}))]
+
+    async def let_go() -> None:
+        async with caller.world.ledger.transaction() as transaction:
+            await transaction.lock([(held.account_id, held.order_id)])
+            await asyncio.sleep(0.3)
+
+    replies, _ = await asyncio.gather(caller.cancel_all(*asked), let_go())
+
+    assert [code_of(reply) for reply in replies[:30]] == [None] * 30
+    assert code_of(replies[30]) is ReasonCode.ORDER_NOT_PENDING
+    assert code_of(replies[31]) is ReasonCode.ORDER_NOT_FOUND
+    working, *cancelled = [await caller.world.stored(order.order_id) for order in free]
+    assert working.pending_action is PendingAction.CANCEL
+    assert {order.state for order in cancelled} == {OrderState.CANCELLED}
+    transactions = await caller.world.rows(
+        "SELECT DISTINCT sequence >> 16 AS transaction FROM ledger.order_events"
+        " WHERE order_id = ANY($1::text[]) AND type IN ('order.cancelled', 'order.cancel_requested')",
+        [order.order_id for order in free],
+    )
+    assert len(transactions) == 1

@@ -98,6 +98,27 @@ async def test_wiped_streams_are_declared_anew_and_events_flow_again(
         await eventually(lambda: len(caller.world.heard) >= 1)
 
 
+async def test_event_that_a_wipe_took_reaches_everybody_again_within_ten_seconds(
+    own_nats: EmbeddedNats, database_url: str
+) -> None:
+    async with running_router(database_url, own_nats.url) as caller:
+        order = await caller.placed()
+        await eventually(lambda: caller.world.heard)
+
+        async def is_cleared() -> bool:
+            return not await caller.world.rows("SELECT 1 FROM ledger.outbox")
+
+        await eventually(is_cleared)
+        caller.world.heard.clear()
+        await caller.world.bus.stored.delete_stream("VYOMO_EVT")
+
+        def is_told_again() -> bool:
+            items = [item for each in caller.world.heard for item in each.items]
+            return [item.order for item in items if item.kind == "order"] == [order]
+
+        await eventually(is_told_again, timeout=10)
+
+
 async def test_stopped_database_is_told_and_orders_are_taken_again_when_it_returns(
     own_postgres: EmbeddedPostgres, nats_url: str
 ) -> None:

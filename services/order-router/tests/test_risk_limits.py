@@ -185,7 +185,8 @@ async def test_modification_must_pass_the_limits_and_its_order_does_not_count_tw
 
 
 async def test_new_orders_leave_room_for_cancellations_within_a_second(open_router: OpenRouter) -> None:
-    async with open_router(paper_orders_per_second=10) as caller:
+    # None is what an installation has that was told nothing: paper is as slow as a real broker.
+    async with open_router(paper_orders_per_second=None) as caller:
         refused: list[OrderReply] = []
 
         async def is_refused() -> bool:
@@ -201,6 +202,8 @@ async def test_new_orders_leave_room_for_cancellations_within_a_second(open_rout
             {"limit": 8},
             None,
         )
+        # Who meets it is told how to go faster, by the very call that the next line makes.
+        assert f'/api/risk/limits?accountId={caller.account} {{"ordersPerSecond": 1000}}' in problem.message
         await caller.limit(caller.account, orders_per_second=1000)
         replies = await caller.place_all(*(caller.command() for _ in range(50)))
         assert {code_of(reply) for reply in replies} == {None}

@@ -17,8 +17,8 @@ from .http_client import HttpConnection, Reply, Target
 _UP_LIMIT_SECONDS = 180.0
 _DOWN_LIMIT_SECONDS = 90.0
 _GENERATE_LIMIT_SECONDS = 180.0
-_UNHURRIED_BROKER = {"VYOMO_BROKER_ORDERS_PER_SECOND": "1000000"}
-"""The scripted broker of the live-shaped path takes orders faster than a real one would."""
+_UNHURRIED_BROKER = {"VYOMO_BROKER_ORDERS_PER_SECOND": "1000000", "VYOMO_MAX_WAITING_ORDERS": "1000000"}
+"""The scripted broker of the live-shaped path takes orders faster than a real one would, and a run measures queues, not refusals."""
 
 
 def free_port() -> int:

@@ -188,15 +188,17 @@ class BookStatements:
             session.on_commit(lambda fill=fill: self._record.put_fill(fill))
 
     async def raise_alert(
-        self, session: Session, account_id: int, _user_id: str, _broker: str, *named: Any
+        self, session: Session, account_id: int, user_id: str, broker: str, *named: Any
     ) -> list[Row]:
-        code, subject, *_ = named
+        code, subject, message, raised_at = named
         key = (account_id, code, subject)
         await session.lock(("alert", *key))
         if key in self._record.alerts:
             return []
         number = len(self._record.alerts) + 1
-        session.on_commit(lambda: self._record.alerts.update({key: number}))
+        row: Row = {"id": number, "account_id": account_id, "user_id": user_id, "broker": broker}
+        row |= {"code": code, "subject": subject, "message": message, "raised_at": raised_at}
+        session.on_commit(lambda: self._record.alerts.update({key: row}))
         return [{"id": number}]
 
     async def stop_accepting(self, session: Session, account_id: int) -> list[Row]:

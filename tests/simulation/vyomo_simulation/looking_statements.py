@@ -53,6 +53,9 @@ class LookingStatements:
                     )
         return sorted(rows, key=lambda row: row["sequence"])
 
+    async def alerts(self, session: Session, numbers: list[int]) -> list[Row]:
+        return [row for row in self._record.alerts.values() if row["id"] in numbers]
+
     async def expired(self, session: Session, most: int) -> list[Row]:
         return [
             {"account_id": order["account_id"], "order_id": order["order_id"]}

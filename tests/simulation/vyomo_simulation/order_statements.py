@@ -61,7 +61,15 @@ _CHANGED: Final = [
     "pending_action",
     "version",
 ]
-_POINTERS: Final = ["order_ids", "versions", "position_keys", "holding_keys", "account_ids"]
+_POINTERS: Final = [
+    "order_ids",
+    "versions",
+    "position_keys",
+    "holding_keys",
+    "account_ids",
+    "alert_ids",
+    "session_account_ids",
+]
 
 
 class OrderStatements:
@@ -189,7 +197,13 @@ class OrderStatements:
         return rows
 
     async def lock_orders(
-        self, session: Session, account_ids: list[int], order_ids: list[str], *, locking: bool = True
+        self,
+        session: Session,
+        account_ids: list[int],
+        order_ids: list[str],
+        *,
+        locking: bool = True,
+        only_free: bool = False,
     ) -> list[Row]:
         wanted = zip(account_ids, order_ids, strict=True)
         found = [
@@ -198,6 +212,10 @@ class OrderStatements:
             if (order := self._record.orders.get(order_id)) is not None and order["account_id"] == account_id
         ]
         found.sort(key=lambda row: (row["account_id"], row["id"]))
+        if only_free:
+            found = [
+                order for order in found if session.server.is_free(session, ("order", order["order_id"]))
+            ]
         for order in found if locking else ():
             await session.lock(("order", order["order_id"]))
         return [order_row(self._record.orders[order["order_id"]]) for order in found]

@@ -30,7 +30,7 @@ class Record:
         default_factory=dict[tuple[int, str, str, str], int]
     )
     """Net units by account, exchange, symbol and product. No process that is driven here writes them; holdings are not kept at all."""
-    alerts: dict[tuple[int, str, str], int] = field(default_factory=dict[tuple[int, str, str], int])
+    alerts: dict[tuple[int, str, str], Row] = field(default_factory=dict[tuple[int, str, str], Row])
     """That stand, by account, code and subject."""
     taken: dict[str, datetime] = field(default_factory=dict[str, datetime])
     """When an order was last handed to a claim, by its tag. No table: it lets the checks see what a claim was worth."""

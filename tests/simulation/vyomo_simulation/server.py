@@ -143,6 +143,10 @@ class Server:
             late.cancel()
         session.check()
 
+    def is_free(self, session: "Session", key: Key) -> bool:
+        """Whether the session would get this lock without waiting."""
+        return self._holders.get(key) in (None, session)
+
     def _give_up(self, won: "asyncio.Future[None]") -> None:
         if not won.done():
             self.counts.locks_not_won += 1

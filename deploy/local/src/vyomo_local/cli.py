@@ -7,6 +7,7 @@ from pathlib import Path
 
 from vyomo_local import outside
 from vyomo_local.api_keys import add_key_commands, manage_keys
+from vyomo_local.dead_letters import add_dead_letter_commands, manage_dead_letters
 from vyomo_local.state import StateFolder, default_state_folder
 from vyomo_local.system import DEFAULT_HTTP_PORT, VYOMO, System
 
@@ -99,6 +100,12 @@ def _parser() -> argparse.ArgumentParser:
         "print the URL at which the bus's read-only user hears events (it holds a password)",
         "VYOMO_EVENTS_URL=$(./vyomo events-url) .vyomo/venv/bin/python examples/event_subscriber.py",
     )
+    letters = add(
+        "dead-letters",
+        "list, show, replay or discard messages that could not be handled",
+        "./vyomo dead-letters list",
+    )
+    add_dead_letter_commands(letters, common)
     add("doctor", "check machine, disk, clock, ports, bus and database, and say what to do", "./vyomo doctor")
     add(
         "test",
@@ -185,6 +192,10 @@ def _key(options: argparse.Namespace, state: StateFolder, *_: object) -> int:
     return key(state) if options.action is None else manage_keys(state, options)
 
 
+def _dead_letters(options: argparse.Namespace, state: StateFolder, *_: object) -> int:
+    return manage_dead_letters(state, options)
+
+
 def _events_url(_: argparse.Namespace, state: StateFolder, *__: object) -> int:
     from vyomo_local.status import events_url  # noqa: PLC0415
 
@@ -240,6 +251,7 @@ _COMMANDS: dict[str, Callable[[argparse.Namespace, StateFolder, System, list[str
     "key": _key,
     "events-url": _events_url,
     "logs": _logs,
+    "dead-letters": _dead_letters,
     "doctor": _doctor,
     "check": _check,
     "test": _test,

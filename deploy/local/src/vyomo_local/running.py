@@ -15,6 +15,7 @@ from vyomo_service_kit.embedded.nats import find_nats_server
 from vyomo_service_kit.embedded.ports import LOOPBACK
 from vyomo_service_kit.embedded.postgres_binaries import find_postgres
 
+_WAITING_LETTERS = "SELECT count(*) FROM ledger.dead_letters WHERE state = 'OPEN'"
 _DURABLE_SETTINGS = ("fsync", "synchronous_commit", "full_page_writes", "data_checksums")
 
 
@@ -86,7 +87,7 @@ def _postgres(state: StateFolder) -> Iterator[Finding]:
         yield warn("postgresql", "its URL is not known", "run the doctor as the user who runs Vyomo")
         return
     try:
-        settings = asyncio.run(_read_settings(url))
+        settings, letters = asyncio.run(_read_settings(url))
     except Exception as error:  # noqa: BLE001 - whatever it is, the line says it and the other checks go on
         yield fail("postgresql", f"does not answer: {error}", command(state, "logs", "postgresql"))
         return
@@ -104,14 +105,21 @@ def _postgres(state: StateFolder) -> Iterator[Finding]:
         )
     else:
         yield ok("postgresql", f"{text}, {', '.join(settings)} on")
+    if letters:
+        advice = f"{command(state, 'dead-letters', 'list')}, then show, replay or discard"
+        yield warn("messages", f"{letters} could not be handled and were set aside", advice)
 
 
-async def _read_settings(url: str) -> dict[str, str]:
+async def _read_settings(url: str) -> tuple[dict[str, str], int]:
+    """How durable the server is, and how many dead letters wait for somebody."""
     import asyncpg  # noqa: PLC0415
 
     connection = await asyncpg.connect(url, timeout=5)
     try:
         names = ("server_version", *_DURABLE_SETTINGS)
-        return {name: str(await connection.fetchval(f"SHOW {name}")) for name in names}
+        settings = {name: str(await connection.fetchval(f"SHOW {name}")) for name in names}
+        migrated = await connection.fetchval("SELECT to_regclass('ledger.dead_letters') IS NOT NULL")
+        letters = await connection.fetchval(_WAITING_LETTERS) if migrated else 0
+        return settings, int(letters)
     finally:
         await connection.close()

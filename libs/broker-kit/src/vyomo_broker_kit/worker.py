@@ -18,6 +18,7 @@ from vyomo_broker_kit.session_watch import SessionWatch
 from vyomo_contracts.risk import ORDER_RATES
 from vyomo_contracts.topology import worker_consumer
 from vyomo_contracts.vocabulary import Broker
+from vyomo_ledger.dead_letters import DeadLetterBox
 from vyomo_ledger.writing import EventPublisher, Ledger
 from vyomo_service_kit.bus import Bus, wait_for_consumer
 from vyomo_service_kit.clock import Clock, SystemClock
@@ -75,6 +76,7 @@ async def local_worker(
                 settings.postgres_url.get_secret_value(), role="vyomo_worker", application=name, max_size=6
             )
         )
+        bus.keep_dead_letter = DeadLetterBox(database).keep
         publisher = EventPublisher(bus, database, clock, identifiers, source=name)
         ledger = Ledger(database, publisher, partitions=settings.partitions)
         await bus.connect()
@@ -89,6 +91,7 @@ async def local_worker(
         await stack.enter_async_context(bus.open())
         await stack.enter_async_context(publisher.running())
         await stack.enter_async_context(lanes.running())
+        await stack.enter_async_context(bus.draining())
         yield lanes
 
 

@@ -19,6 +19,8 @@ class AlertCode(Word):
     """The broker's position is not what was carried into the day and traded since, in reading after reading."""
     SESSION_EXPIRED = "SESSION_EXPIRED"
     """The broker wants a new login; until then nothing is sent for the account."""
+    DEAD_LETTER = "DEAD_LETTER"
+    """A message about the account was given up after many tries or could not be read; it is kept and can be replayed."""
 
 
 class Alert(Tolerant):

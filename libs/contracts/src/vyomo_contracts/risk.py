@@ -65,8 +65,8 @@ class OrderRate(Tolerant):
 
 
 ORDER_RATES: Final[Mapping[Broker, OrderRate]] = {
-    # Against a loop that runs away; its owner sets 10 to see what a strategy does at a real broker's.
-    Broker.PAPER: OrderRate(per_second=1000, reserved_for_cancels=2, is_brokers=False),
+    # As at a real broker, so that a strategy meets its rate here first; an account's owner may set any other.
+    Broker.PAPER: OrderRate(per_second=10, reserved_for_cancels=2, is_brokers=False),
     # 10 orders a second and client without registering the algorithm: exchanges, in force since 1 April 2026.
     Broker.ZERODHA: OrderRate(per_second=10, reserved_for_cancels=2, is_brokers=True),
     # SmartAPI answers 403 above nine.

@@ -15,7 +15,7 @@ from faststream.nats import NatsBroker
 from nats.aio.client import Client
 from nats.aio.msg import Msg
 from nats.errors import Error as NatsError
-from nats.errors import NoRespondersError
+from nats.errors import NoRespondersError, SlowConsumerError
 from nats.js import JetStreamContext
 from nats.js.api import AckPolicy as JetStreamAckPolicy
 from nats.js.api import ConsumerConfig, PersistMode, RetentionPolicy, StorageType, StreamConfig
@@ -25,7 +25,13 @@ from pydantic import BaseModel
 from vyomo_contracts import subjects
 from vyomo_contracts.messages import Envelope
 from vyomo_contracts.topology import STREAMS, Consumer, Stream
-from vyomo_service_kit.consuming import RETRY_DELAYS_SECONDS, AnsweringMiddleware
+from vyomo_service_kit.consuming import (
+    RETRY_DELAYS_SECONDS,
+    AnsweringMiddleware,
+    DeadLetter,
+    KeepDeadLetter,
+)
+from vyomo_service_kit.draining import drain
 from vyomo_service_kit.errors import UnavailableError
 
 log = structlog.get_logger()
@@ -35,6 +41,8 @@ Answer = TypeVar("Answer", bound=BaseModel)
 _JSON_HEADERS = {"content-type": "application/json"}
 _STORE_SECONDS = 5.0
 _LOOK_FOR_CONSUMER_SECONDS = 0.1
+_DRAIN_SECONDS = 10.0
+"""Of the fifteen that a service has to stop in."""
 
 
 def encoded(message: BaseModel) -> bytes:
@@ -68,7 +76,10 @@ class Bus:
         self, url: str, *, name: str, retry_delays_seconds: Sequence[float] = RETRY_DELAYS_SECONDS
     ) -> None:
         self._name = name
+        self.keep_dead_letter: KeepDeadLetter | None = None
+        """Where a consumer of stored messages keeps those it cannot take; a consumer has one."""
         self._reconnected: list[Callable[[], Awaitable[None]]] = []
+        self._missed: list[Callable[[], Awaitable[None]]] = []
         self.broker = NatsBroker(
             url,
             name=name,
@@ -79,8 +90,10 @@ class Bus:
             max_outstanding_pings=2,
             reconnected_cb=self._on_reconnected,
             disconnected_cb=self._on_disconnected,
-            error_cb=_on_error,
-            middlewares=(partial(AnsweringMiddleware, retry_delays_seconds=retry_delays_seconds),),
+            error_cb=self._on_error,
+            middlewares=(
+                partial(AnsweringMiddleware, keep=self._bury, retry_delays_seconds=retry_delays_seconds),
+            ),
             # Its own error for an unfit body: a model that fails inside a handler must not look like one.
             serializer=PydanticSerializer(use_fastdepends_errors=True),
             logger=None,
@@ -105,6 +118,10 @@ class Bus:
         """Called after each reconnect: whatever was published meanwhile was missed."""
         self._reconnected.append(action)
 
+    def on_missed(self, action: Callable[[], Awaitable[None]]) -> None:
+        """Called when this process was too slow and messages that came for it were dropped."""
+        self._missed.append(action)
+
     @asynccontextmanager
     async def open(self) -> AsyncGenerator["Bus"]:
         """Connect and start the registered handlers; on leaving, finish running handlers and flush."""
@@ -116,6 +133,21 @@ class Bus:
             yield self
         finally:
             await self.broker.stop()
+
+    @asynccontextmanager
+    async def draining(self) -> AsyncGenerator[None]:
+        """On leaving, take no more messages and finish those that have arrived, while everything they need is still open.
+
+        Enter it last. A message that was received and then dropped would be a caller who waits for nothing, or a redelivery.
+        """
+        try:
+            yield
+        finally:
+            try:
+                async with asyncio.timeout(_DRAIN_SECONDS):
+                    await drain(self.broker)
+            except (NatsError, OSError, TimeoutError) as error:
+                log.warning("bus.not_drained", why=type(error).__name__)
 
     async def connect(self) -> None:
         """Connect without starting handlers, for those who must declare or wait for streams first."""
@@ -178,28 +210,51 @@ class Bus:
         except (NatsError, OSError, TimeoutError) as error:
             raise BusUnavailableError(subject, type(error).__name__) from error
 
+    async def _bury(self, letter: DeadLetter) -> None:
+        """In the record first, where it can be replayed; the stream's copy is for whoever listens."""
+        if self.keep_dead_letter is None:
+            # Nowhere to keep it: the message goes on coming rather than being lost.
+            raise RuntimeError(f"{self._name} consumes {letter.stream} and keeps no dead letters")
+        await self.keep_dead_letter(letter)
+        try:
+            await self.stored.publish(
+                subjects.dead_letters(letter.consumer),
+                letter.payload or b"",
+                headers={"Vyomo-Subject": letter.subject, "Vyomo-Why": letter.why},
+            )
+        except (NatsError, OSError, TimeoutError) as error:
+            log.warning("message.dead_letter_not_copied", consumer=letter.consumer, why=type(error).__name__)
+
     async def _answer_health(self, message: Msg) -> None:
         """Answered from the event loop that serves everything else: a blocked service does not answer."""
         await message.respond(self._name.encode())
 
     async def _on_reconnected(self) -> None:
         log.info("bus.reconnected")
-        for action in self._reconnected:
-            try:
-                await action()
-            except Exception:
-                log.exception("bus.reconnect_action_failed")
+        await self._run(self._reconnected)
 
     async def _on_disconnected(self) -> None:
         log.warning("bus.disconnected")
 
+    async def _on_error(self, error: Exception) -> None:
+        log.warning("bus.error", error=repr(error))
+        if isinstance(error, SlowConsumerError):
+            await self._run(self._missed)
 
-async def _on_error(error: Exception) -> None:
-    log.warning("bus.error", error=repr(error))
+    async def _run(self, actions: Sequence[Callable[[], Awaitable[None]]]) -> None:
+        for action in actions:
+            try:
+                await action()
+            except Exception:
+                log.exception("bus.action_failed")
 
 
-async def declare_topology(stored: JetStreamContext, consumers: tuple[Consumer, ...]) -> None:
-    """Create what is missing and update what differs. Safe to repeat: after a wipe this brings everything back."""
+async def declare_topology(stored: JetStreamContext, consumers: tuple[Consumer, ...]) -> frozenset[str]:
+    """Create what is missing and update what differs. Safe to repeat: after a wipe this brings everything back.
+
+    Returns the names of the streams that were missing.
+    """
+    created: set[str] = set()
     for stream in STREAMS:
         config = _stream_config(stream)
         try:
@@ -207,6 +262,7 @@ async def declare_topology(stored: JetStreamContext, consumers: tuple[Consumer, 
         except NotFoundError:
             await stored.add_stream(config=config)
             log.info("topology.stream_created", stream=stream.name)
+            created.add(stream.name)
             continue
         if (known.subjects, known.max_bytes, known.max_age) != (
             config.subjects,
@@ -217,6 +273,7 @@ async def declare_topology(stored: JetStreamContext, consumers: tuple[Consumer, 
             log.info("topology.stream_updated", stream=stream.name)
     for consumer in consumers:
         await stored.add_consumer(consumer.stream, config=consumer_config(consumer))
+    return frozenset(created)
 
 
 def _stream_config(stream: Stream) -> StreamConfig:

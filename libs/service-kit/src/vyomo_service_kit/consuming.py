@@ -4,10 +4,15 @@ FastStream's own default terminates a stored message whose handler raised, so a 
 acknowledgement this middleware decides instead. Stored messages: done -> ack; unreadable -> dead letter and terminate; failed
 -> again later, with growing delays, and after `POISON_DELIVERIES` a dead letter. Requests: an unreadable or failed request gets
 a `Failure` at once instead of a silence that costs the caller its whole limit.
+
+A dead letter is kept before its message is terminated: if it cannot be kept, the message comes again.
 """
 
 import random
-from collections.abc import Sequence
+import traceback
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
 from json import JSONDecodeError
 from typing import Any
 
@@ -18,9 +23,9 @@ from faststream.message import StreamMessage
 from faststream.nats.message import NatsMessage
 from pydantic import ValidationError
 
-from vyomo_contracts import subjects
 from vyomo_contracts.messages import Failure, Problem
 from vyomo_contracts.reasons import ReasonCode
+from vyomo_service_kit.logging import redact_text
 
 log = structlog.get_logger()
 
@@ -30,6 +35,31 @@ POISON_DELIVERIES = 10
 _UNREADABLE = (InjectionError, UnicodeDecodeError, JSONDecodeError)
 """What FastStream raises for a body that is not JSON or not the handler's message. A model that fails to validate inside a
 handler is that handler's own failure."""
+_LONGEST_WHY = 500
+_LONGEST_TRACEBACK = 8_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeadLetter:
+    """A stored message that a consumer could not take."""
+
+    consumer: str
+    """The durable consumer's name."""
+    stream: str
+    stream_sequence: int
+    stored_at: datetime
+    """With the two before it, which message this is: a wiped stream counts from 1 again."""
+    subject: str
+    payload: bytes | None
+    """As it came; None when nobody has it any more."""
+    why: str
+    traceback: str | None = None
+    """Credentials removed; None when there was nothing to raise."""
+    deliveries: int
+
+
+KeepDeadLetter = Callable[[DeadLetter], Awaitable[None]]
+"""Returns once the letter is kept; keeping it twice is keeping it once."""
 
 
 class AnsweringMiddleware(BaseMiddleware):
@@ -39,9 +69,11 @@ class AnsweringMiddleware(BaseMiddleware):
         /,
         *,
         context: ContextRepo,
+        keep: KeepDeadLetter,
         retry_delays_seconds: Sequence[float] = RETRY_DELAYS_SECONDS,
     ) -> None:
         super().__init__(msg, context=context)
+        self._keep = keep
         self._retry_delays_seconds = retry_delays_seconds
 
     async def consume_scope(self, call_next: Any, msg: StreamMessage[Any]) -> Any:
@@ -70,7 +102,10 @@ class AnsweringMiddleware(BaseMiddleware):
         except Exception as error:
             deliveries = msg.raw_message.metadata.num_delivered
             if deliveries >= POISON_DELIVERIES:
-                await self._bury(msg, f"failed {deliveries} times: {error!r}")
+                trace = redact_text("".join(traceback.format_exception(error)))
+                await self._bury(
+                    msg, f"failed {deliveries} times: {error!r}", trace=trace[-_LONGEST_TRACEBACK:]
+                )
                 return
             delays = self._retry_delays_seconds
             delay = delays[min(deliveries, len(delays)) - 1]
@@ -80,15 +115,25 @@ class AnsweringMiddleware(BaseMiddleware):
         else:
             await msg.ack()
 
-    async def _bury(self, msg: NatsMessage, why: str) -> None:
+    async def _bury(self, msg: NatsMessage, why: str, *, trace: str | None = None) -> None:
         """Keep the message where a person can replay it, then stop its redelivery."""
         raw = msg.raw_message
-        consumer = raw.metadata.consumer
-        log.error("message.dead_letter", subject=raw.subject, consumer=consumer, why=why[:500])
-        headers = {"Vyomo-Subject": raw.subject, "Vyomo-Why": " ".join(why.split())[:500]}
-        # The message's own connection; nats-py offers no public way to it.
-        stored = raw._client.jetstream()  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
-        await stored.publish(subjects.dead_letters(consumer), raw.data, headers=headers)
+        place = raw.metadata
+        why = " ".join(redact_text(why).split())[:_LONGEST_WHY]
+        log.error("message.dead_letter", subject=raw.subject, consumer=place.consumer, why=why)
+        await self._keep(
+            DeadLetter(
+                consumer=place.consumer,
+                stream=place.stream,
+                stream_sequence=place.sequence.stream,
+                stored_at=place.timestamp,
+                subject=raw.subject,
+                payload=raw.data,
+                why=why,
+                traceback=trace,
+                deliveries=place.num_delivered,
+            )
+        )
         await msg.reject()
 
 

@@ -66,6 +66,10 @@ class Assessing:
             assessed.append(Assessed(decision, terms))
         return assessed
 
+    def looks_at_account(self, account_id: int) -> bool:
+        """Whether, as far as is remembered, the account's limits cannot be checked without its orders and positions."""
+        return self._store.needs_standing(account_id)
+
     async def assess_change(self, order: Order, after: OrderRequest, instrument: Instrument) -> Decision:
         """Whether the order may become `after`: as a new order of what is then left to fill would be judged."""
         self._store.forget([order.account_id])

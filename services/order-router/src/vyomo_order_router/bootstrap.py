@@ -5,17 +5,20 @@ from collections.abc import AsyncGenerator
 from contextlib import AsyncExitStack, asynccontextmanager
 
 from vyomo_contracts.risk import ORDER_RATES, OrderRate, RiskLimits
-from vyomo_contracts.topology import SYNC_CONSUMER, worker_consumer
+from vyomo_contracts.topology import EVENTS, SYNC_CONSUMER, worker_consumer
 from vyomo_contracts.vocabulary import Broker
 from vyomo_ledger.instruments import InstrumentDirectory
 from vyomo_ledger.writing import Controls, EventPublisher, Halting, Ledger
+from vyomo_ledger.writing.dead_letters import DeadLetterCare
 from vyomo_ledger.writing.leases import Lease
 from vyomo_ledger.writing.relay import Relay
+from vyomo_ledger.writing.stream_audit import EVERY_SECONDS, StreamAudit
 from vyomo_ledger.writing.sweeper import Sweeper
 from vyomo_order_router.accounts import AccountService
 from vyomo_order_router.adapters.accounts import AccountStore
 from vyomo_order_router.adapters.prices import LastPrices
 from vyomo_order_router.adapters.risk import RiskStore
+from vyomo_order_router.advisories import Advisories
 from vyomo_order_router.assessing import Assessing
 from vyomo_order_router.changing import OrderChanging
 from vyomo_order_router.controlling import Controlling
@@ -23,6 +26,7 @@ from vyomo_order_router.doorbell import Doorbell
 from vyomo_order_router.exiting import Exiting
 from vyomo_order_router.handlers import SOURCE, Replying, register_handlers
 from vyomo_order_router.placing import OrderPlacing
+from vyomo_order_router.pressure import Pressure, PressureGauge
 from vyomo_order_router.risk_handlers import register_risk_handlers
 from vyomo_order_router.settings import OrderRouterSettings
 from vyomo_order_router.watching import RiskWatch
@@ -36,6 +40,7 @@ from vyomo_service_kit.runtime import cancel_and_wait, repeat
 RELAY_SECONDS = 1.0
 SWEEP_SECONDS = 1.0
 RISK_SECONDS = 1.0
+PRESSURE_SECONDS = 1.0
 TOPOLOGY_SECONDS = 5.0
 LOCK_SECONDS = 1.0
 """Twice this, for a list and then for its busy account alone, is within what a caller waits for its answer."""
@@ -71,6 +76,7 @@ async def order_router(settings: OrderRouterSettings) -> AsyncGenerator[None]:
             rates=order_rates(settings),
         )
         assessing = Assessing(risk, prices, clock)
+        pressure = Pressure(max_waiting_orders=settings.max_waiting_orders)
         placing = OrderPlacing(
             ledger=ledger,
             accounts=risk,
@@ -80,6 +86,7 @@ async def order_router(settings: OrderRouterSettings) -> AsyncGenerator[None]:
             clock=clock,
             identifiers=identifiers,
             settings=settings,
+            pressure=pressure,
         )
         changing = OrderChanging(ledger, instruments, doorbell, assessing, clock)
         controls = Controls(database, publisher)
@@ -93,23 +100,36 @@ async def order_router(settings: OrderRouterSettings) -> AsyncGenerator[None]:
             replying,
         )
 
+        holder = identifiers.message_id()
+        audit = StreamAudit(
+            database, bus, Lease(database, name="stream-audit", holder=holder), partitions=settings.partitions
+        )
+
         async def declare() -> None:
-            await declare_topology(bus.stored, CONSUMERS)
+            if EVENTS.name in await declare_topology(bus.stored, CONSUMERS):
+                audit.stream_is_new()
 
         await bus.connect()
         await declare()
         bus.on_reconnected(declare)
         await stack.enter_async_context(bus.open())
         await stack.enter_async_context(publisher.running())
+        await stack.enter_async_context(Advisories(bus, database, queue=SOURCE).running())
+        await stack.enter_async_context(bus.draining())
 
-        holder = identifiers.message_id()
         relay = Relay(database, publisher, Lease(database, name="relay", holder=holder))
         sweeper = Sweeper(ledger, clock, Lease(database, name="sweeper", holder=holder), doorbell.ring)
         halting = Halting(ledger, clock, doorbell.ring)
+        care = DeadLetterCare(
+            ledger, bus, clock, identifiers, Lease(database, name="dead-letters", holder=holder)
+        )
         watch = RiskWatch(controls, risk, prices, clock, Lease(database, name="risk", holder=holder))
 
         async def relay_once() -> None:
             await relay.run_once()
+
+        async def audit_once() -> None:
+            await audit.run_once()
 
         loops = [
             asyncio.create_task(repeat(relay_once, every_seconds=RELAY_SECONDS, name="relay")),
@@ -117,7 +137,18 @@ async def order_router(settings: OrderRouterSettings) -> AsyncGenerator[None]:
             asyncio.create_task(
                 repeat(halting.run_once, every_seconds=RISK_SECONDS, name="halting", wake=switched)
             ),
+            asyncio.create_task(
+                repeat(
+                    PressureGauge(database, pressure).run_once,
+                    every_seconds=PRESSURE_SECONDS,
+                    name="pressure",
+                )
+            ),
             asyncio.create_task(repeat(watch.run_once, every_seconds=RISK_SECONDS, name="risk")),
+            asyncio.create_task(
+                repeat(audit_once, every_seconds=EVERY_SECONDS, name="stream-audit", wake=audit.due)
+            ),
+            asyncio.create_task(repeat(care.run_once, every_seconds=RISK_SECONDS, name="dead-letters")),
             asyncio.create_task(repeat(declare, every_seconds=TOPOLOGY_SECONDS, name="topology")),
         ]
         try:
@@ -128,10 +159,11 @@ async def order_router(settings: OrderRouterSettings) -> AsyncGenerator[None]:
 
 def order_rates(settings: OrderRouterSettings) -> dict[Broker, OrderRate]:
     """The capability table, with what the settings say instead."""
-    told = {Broker.PAPER: settings.paper_orders_per_second}
+    told = {
+        broker: settings.broker_orders_per_second if rate.is_brokers else settings.paper_orders_per_second
+        for broker, rate in ORDER_RATES.items()
+    }
     return {
-        broker: rate.model_copy(
-            update={"per_second": told.get(broker, settings.broker_orders_per_second) or rate.per_second}
-        )
+        broker: rate.model_copy(update={"per_second": told[broker] or rate.per_second})
         for broker, rate in ORDER_RATES.items()
     }

@@ -27,6 +27,10 @@ from vyomo_service_kit.database import BUSY, RecordUnavailableError
 log = structlog.get_logger()
 
 
+class _AccountLooksError(Exception):
+    """The account's limits turned out to look at all of its orders, and others could be accepted meanwhile."""
+
+
 class OrderChanging:
     def __init__(
         self,
@@ -43,15 +47,60 @@ class OrderChanging:
         self._clock = clock
 
     async def cancel(self, commands: Sequence[CancelOrder]) -> list[OrderReply]:
-        return [await self._serve(command) for command in commands]
+        """All with one commit; those that somebody holds at this moment afterwards, so that the others do not wait for them."""
+        together = await self._cancel_together(commands) if len(commands) > 1 else [None] * len(commands)
+        return [
+            reply or await self._serve(command, alone=False)
+            for command, reply in zip(commands, together, strict=True)
+        ]
 
     async def modify(self, commands: Sequence[ModifyOrder]) -> list[OrderReply]:
-        return [await self._serve(command) for command in commands]
+        return [
+            await self._serve(command, alone=self._assessing.looks_at_account(command.account_id))
+            for command in commands
+        ]
 
-    async def _serve(self, command: CancelOrder | ModifyOrder) -> OrderReply:
-        """The order after the request was noted; what the broker made of it is told by events."""
+    async def _cancel_together(self, commands: Sequence[CancelOrder]) -> list[OrderReply | None]:
+        """None for those that are still to be served one by one."""
+        replies: list[OrderReply | None] = []
         try:
             async with self._ledger.transaction() as transaction:
+                keys = [(command.account_id, command.order_id) for command in commands]
+                free = await transaction.lock(keys, only_free=True)
+                for command in commands:
+                    order = free.get(command.order_id)
+                    if order is None or (order.account_id, order.user_id) != (
+                        command.account_id,
+                        command.principal.user_id,
+                    ):
+                        replies.append(None)
+                        continue
+                    order = transaction.current(order)  # one order twice in a list is cancelled once
+                    is_over = order.state.is_terminal
+                    replies.append(
+                        OrderReply(order=order, problem=_over(order))
+                        if is_over
+                        else self._cancel(transaction, order, command.reason)
+                    )
+        except RecordUnavailableError as error:
+            # It may have been committed: whoever asks again is told.
+            log.warning("order.change.record_unavailable", why=str(error))
+            return [OrderReply(problem=record_unavailable())] * len(commands)
+        except (LostRaceError, PostgresError) as error:
+            log.warning("order.cancel.one_by_one", why=repr(error), orders=len(commands))
+            return [None] * len(commands)
+        await self._ring([reply for reply in replies if reply is not None])
+        return replies
+
+    async def _serve(self, command: CancelOrder | ModifyOrder, *, alone: bool) -> OrderReply:
+        """The order after the request was noted; what the broker made of it is told by events.
+
+        With `alone` no other order of the account is accepted meanwhile, nor after it on what was known before it.
+        """
+        try:
+            async with self._ledger.transaction() as transaction:
+                if alone:
+                    await transaction.hold_accepting(command.account_id)
                 # Locked first: a worker that claims it in this moment waits, or we see it as claimed.
                 key = (command.account_id, command.order_id)
                 order = (await transaction.lock([key])).get(command.order_id)
@@ -62,7 +111,9 @@ class OrderChanging:
                 if isinstance(command, CancelOrder):
                     reply = self._cancel(transaction, order, command.reason)
                 else:
-                    reply = await self._modify(transaction, order, command.changes)
+                    reply = await self._modify(transaction, order, command.changes, alone=alone)
+        except _AccountLooksError:
+            return await self._serve(command, alone=True)
         except (RecordUnavailableError, LostRaceError, *BUSY) as error:
             log.warning("order.change.record_unavailable", why=str(error))
             return OrderReply(problem=record_unavailable())
@@ -70,9 +121,16 @@ class OrderChanging:
             # What one caller says and the database refuses must not fail the callers who share its list.
             log.warning("order.change.refused", why=repr(error))
             return OrderReply(problem=_NOT_RECORDED)
-        if reply.order is not None and reply.order.pending_action is not None:
-            await self._doorbell.ring(reply.order.broker, [reply.order.account_id])
+        await self._ring([reply])
         return reply
+
+    async def _ring(self, replies: Sequence[OrderReply]) -> None:
+        waiting: dict[str, set[int]] = {}
+        for reply in replies:
+            if reply.order is not None and reply.order.pending_action is not None:
+                waiting.setdefault(reply.order.broker, set()).add(reply.order.account_id)
+        for broker, account_ids in waiting.items():
+            await self._doorbell.ring(broker, account_ids)
 
     def _cancel(self, transaction: LedgerTransaction, order: Order, reason: str | None) -> OrderReply:
         now = self._clock.now()
@@ -92,7 +150,7 @@ class OrderChanging:
         return OrderReply(order=transaction.ask(change, now))
 
     async def _modify(
-        self, transaction: LedgerTransaction, order: Order, changes: OrderModification
+        self, transaction: LedgerTransaction, order: Order, changes: OrderModification, *, alone: bool
     ) -> OrderReply:
         if order.pending_action is not None:
             problem = Problem(
@@ -102,6 +160,8 @@ class OrderChanging:
             return OrderReply(order=order, problem=problem)
         changes = _applicable(order, changes)
         problem = await self._problem_of(order, changes)
+        if not alone and self._assessing.looks_at_account(order.account_id):
+            raise _AccountLooksError
         if problem is not None:
             return OrderReply(order=order, problem=problem)
         now = self._clock.now()

@@ -14,7 +14,8 @@ from vyomo_contracts.instruments import Instrument
 from vyomo_contracts.messages import Problem
 from vyomo_contracts.orders import Order
 from vyomo_contracts.reasons import ReasonCode
-from vyomo_contracts.vocabulary import OrderState, OrderType
+from vyomo_contracts.risk import ORDER_RATES
+from vyomo_contracts.vocabulary import OrderState
 from vyomo_ledger.instruments import InstrumentDirectory
 from vyomo_ledger.writing import (
     Acceptance,
@@ -33,6 +34,8 @@ from vyomo_order_router.assessing import Assessed, Assessing, Candidate
 from vyomo_order_router.domain.risk import Approved, Denied
 from vyomo_order_router.domain.validation import unknown_instrument, validate
 from vyomo_order_router.doorbell import Doorbell
+from vyomo_order_router.holding_back import HoldingBack
+from vyomo_order_router.pressure import Pressure
 from vyomo_order_router.settings import OrderRouterSettings
 from vyomo_service_kit.clock import INDIA, Clock
 from vyomo_service_kit.database import BUSY, RecordUnavailableError
@@ -69,6 +72,7 @@ class OrderPlacing:
         clock: Clock,
         identifiers: IdentifierFactory,
         settings: OrderRouterSettings,
+        pressure: Pressure | None = None,
     ) -> None:
         self._ledger = ledger
         self._accounts = accounts
@@ -78,6 +82,7 @@ class OrderPlacing:
         self._clock = clock
         self._identifiers = identifiers
         self._settings = settings
+        self._holding_back = HoldingBack(pressure or Pressure(), accounts, clock, settings)
 
     async def place(self, commands: Sequence[PlaceOrder]) -> list[OrderReply]:
         """One reply a command, in order."""
@@ -89,7 +94,7 @@ class OrderPlacing:
 
     async def _place(self, commands: Sequence[PlaceOrder], decisions: int) -> list[OrderReply]:
         accounts = await self._accounts.accounts({command.account_id for command in commands})
-        checked = await self._check(commands, accounts)
+        checked = await self._holding_back.look(await self._check(commands, accounts))
         replies = [OrderReply(problem=each) if isinstance(each, Problem) else None for each in checked]
         await self._answer_replays(commands, accounts, replies)
         places = [place for place, each in enumerate(checked) if isinstance(each, Candidate)]
@@ -189,8 +194,7 @@ class OrderPlacing:
                     "reason": problem.message,
                 }
         now = self._clock.now()
-        has_price = request.order_type in {OrderType.LIMIT, OrderType.SL}
-        seconds = self._settings.limit_order_seconds if has_price else self._settings.market_order_seconds
+        seconds = self._settings.order_seconds(request.order_type)
         order = Order.model_validate(
             {
                 **request.model_dump(),
@@ -276,17 +280,24 @@ def _reply(answer: Acceptance | Problem, new: NewOrder, denial: Problem | None) 
                 )
             )
         case TooFast():
-            allowed = new.terms.orders_per_second
-            return OrderReply(
-                problem=Problem(
-                    code=ReasonCode.RATE_LIMITED,
-                    message=f"the account may place {allowed} new orders a second (ordersPerSecond, less what is kept for "
-                    "cancellations); nothing was recorded, repeat with the same Idempotency-Key",
-                    detail={"limit": allowed},
-                )
-            )
+            return OrderReply(problem=_too_fast(new))
         case _:
             assert_never(answer)
+
+
+def _too_fast(new: NewOrder) -> Problem:
+    allowed = new.terms.orders_per_second
+    remedy = (
+        "the broker takes no more"
+        if ORDER_RATES[new.order.broker].is_brokers
+        else f'PUT /api/risk/limits?accountId={new.order.account_id} {{"ordersPerSecond": 1000}} allows more'
+    )
+    return Problem(
+        code=ReasonCode.RATE_LIMITED,
+        message=f"the account may place {allowed} new orders a second (ordersPerSecond, less what is kept for cancellations); "
+        f"{remedy}; nothing was recorded, repeat with the same Idempotency-Key",
+        detail={"limit": allowed},
+    )
 
 
 def _replayed(replay: Replayed, denial: Problem | None = None) -> OrderReply:

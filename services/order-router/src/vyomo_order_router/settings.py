@@ -2,17 +2,25 @@ from decimal import Decimal
 
 from pydantic import Field
 
+from vyomo_contracts.vocabulary import OrderType
 from vyomo_service_kit.settings import ServiceSettings
 
 
 class OrderRouterSettings(ServiceSettings):
     max_order_value: Decimal = Field(default=Decimal(100_000_000), gt=0)
     """Rupees one order may be worth; ten crore."""
-    paper_orders_per_second: int = Field(default=1000, ge=1)
-    """Of a paper account whose owner set none; 10 makes it as slow as a real broker. Two are kept for cancellations."""
+    paper_orders_per_second: int | None = Field(default=None, ge=1)
+    """Of a paper account whose owner set none, instead of the ten a second of a real broker. Two are kept for cancellations."""
     broker_orders_per_second: int | None = Field(default=None, ge=1)
     """Instead of the brokers' own rates, where a scripted broker stands in for them. A real one refuses what is above its own."""
+    max_waiting_orders: int = Field(default=50, ge=1)
+    """Of an account that no worker has taken for a second: above it, new orders of the account are refused with 429."""
     market_order_seconds: float = Field(default=5.0, gt=0)
     """An unsent MARKET or SL-M order expires then: an outage must not release old market orders in a burst."""
     limit_order_seconds: float = Field(default=30.0, gt=0)
     """The same for orders with a price."""
+
+    def order_seconds(self, order_type: OrderType) -> float:
+        """For how long an order of this type may be sent."""
+        has_price = order_type in {OrderType.LIMIT, OrderType.SL}
+        return self.limit_order_seconds if has_price else self.market_order_seconds

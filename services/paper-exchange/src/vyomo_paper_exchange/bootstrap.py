@@ -9,6 +9,7 @@ from nats.errors import Error as NatsError
 from vyomo_broker_kit.lanes import Lanes
 from vyomo_contracts.topology import Consumer, partition_of, worker_consumer
 from vyomo_contracts.vocabulary import Broker
+from vyomo_ledger.dead_letters import DeadLetterBox
 from vyomo_ledger.instruments import InstrumentDirectory
 from vyomo_ledger.writing import EventPublisher, Ledger
 from vyomo_paper_exchange.adapters.catalogue import Listings
@@ -48,6 +49,7 @@ async def paper_exchange(
                 settings.postgres_url.get_secret_value(), role="vyomo_worker", application=SOURCE, max_size=4
             )
         )
+        bus.keep_dead_letter = DeadLetterBox(database).keep
         publisher = EventPublisher(bus, database, clock, identifiers, source=SOURCE)
         ledger = Ledger(database, publisher, partitions=settings.partitions)
         store, market = VenueStore(), SeededMarket(settings.market_seed)
@@ -87,6 +89,7 @@ async def paper_exchange(
         await stack.enter_async_context(publisher.running())
         await stack.enter_async_context(MarketFeed(bus, rounds, clock, identifiers).running())
         await stack.enter_async_context(lanes.running())
+        await stack.enter_async_context(bus.draining())
         loops = [asyncio.create_task(executor.watch()), asyncio.create_task(days.watch())]
         try:
             yield executor

@@ -57,7 +57,7 @@ class MarketFeed:
         finally:
             await cancel_and_wait(publishing)
             if client.is_connected:
-                await quotes.unsubscribe()
+                await quotes.drain()
                 await watches.unsubscribe()
 
     async def _on_quotes(self, message: Msg) -> None:

@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 from functools import partial
 
 from vyomo_contracts.topology import SYNC_CONSUMER
+from vyomo_ledger.dead_letters import DeadLetterBox
 from vyomo_service_kit.bus import Bus, wait_for_consumer
 from vyomo_service_kit.clock import SystemClock
 from vyomo_service_kit.database import open_database
@@ -29,6 +30,7 @@ async def service(settings: SyncSettings | None = None) -> AsyncGenerator[None]:
     async with open_database(
         settings.postgres_url.get_secret_value(), role="vyomo_sync", application=f"vyomo-{SOURCE}", max_size=2
     ) as database:
+        bus.keep_dead_letter = DeadLetterBox(database).keep
         mirroring = Mirroring(database, clock)
         register(bus.broker, Handlers(mirroring, clock, TimeOrderedIdentifiers(clock)))
         reconciling = Reconciling(database, mirroring, partial(do_events_wait, bus))
@@ -40,7 +42,7 @@ async def service(settings: SyncSettings | None = None) -> AsyncGenerator[None]:
         bus.on_reconnected(look_now)
         await bus.connect()
         await wait_for_consumer(bus.stored, SYNC_CONSUMER, limit_seconds=settings.topology_wait_seconds)
-        async with bus.open():
+        async with bus.open(), bus.draining():
             loop = asyncio.create_task(
                 repeat(
                     reconciling.run_once,

@@ -2,6 +2,7 @@
 
 from vyomo_ledger.tables.accounts import broker_accounts, broker_sessions, holdings, positions
 from vyomo_ledger.tables.controls import controls, risk_events, risk_limits
+from vyomo_ledger.tables.dead_letters import dead_letters
 from vyomo_ledger.tables.ledger import alerts, broker_orders, fills, lanes, leases, order_events, outbox
 from vyomo_ledger.tables.market import instruments
 from vyomo_ledger.tables.metadata import metadata
@@ -12,6 +13,7 @@ __all__ = [
     "broker_orders",
     "broker_sessions",
     "controls",
+    "dead_letters",
     "fills",
     "holdings",
     "instruments",

@@ -125,6 +125,8 @@ outbox = Table(
     Column("account_ids", ARRAY(BigInteger), nullable=False),
     Column("created_at", INSTANT, nullable=False),
     Column("risk_sequences", ARRAY(BigInteger), nullable=False),
+    Column("alert_ids", ARRAY(BigInteger), nullable=False),
+    Column("session_account_ids", ARRAY(BigInteger), nullable=False),
     schema="ledger",
 )
 

@@ -5,7 +5,6 @@ from typing import Final
 import structlog
 
 from vyomo_contracts.alerts import Alert, AlertCode
-from vyomo_contracts.events import AlertRaised
 from vyomo_contracts.orders import Order
 from vyomo_ledger.writing.transaction import LedgerTransaction
 from vyomo_service_kit.database import Connection
@@ -46,7 +45,7 @@ async def raise_alert(transaction: LedgerTransaction, alert: Alert) -> bool:
         subject=alert.subject,
         message=alert.message,
     )
-    transaction.announce(alert.broker, alert.account_id, AlertRaised(alert=alert))
+    transaction.announce_alert(raised, alert)
     return True
 
 

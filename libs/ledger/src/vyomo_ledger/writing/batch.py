@@ -25,6 +25,17 @@ from vyomo_ledger.writing.changes import Change
 from vyomo_ledger.writing.publishing import Publication
 
 
+@dataclass(frozen=True, slots=True)
+class Announcement:
+    """News of one account as an event's JSON: an alert, or the session as it now is."""
+
+    broker: str
+    account_id: int
+    text: str
+    alert_id: int | None = None
+    """None for the session."""
+
+
 @dataclass(slots=True)
 class _Group:
     """What changed of one broker in one partition: an outbox row, and the events it stands for."""
@@ -36,6 +47,8 @@ class _Group:
     position_keys: list[str] = field(default_factory=list[str])
     holding_keys: list[str] = field(default_factory=list[str])
     account_ids: list[int] = field(default_factory=list[int])
+    alert_ids: list[int] = field(default_factory=list[int])
+    session_account_ids: list[int] = field(default_factory=list[int])
     bodies: list[tuple[int, str]] = field(default_factory=list[tuple[int, str]])
     """Order events, which are complete once the record has numbered them: place in the transaction, and body."""
     others: list[str] = field(default_factory=list[str])
@@ -49,6 +62,8 @@ class _Group:
             "position_keys": self.position_keys,
             "holding_keys": self.holding_keys,
             "account_ids": self.account_ids,
+            "alert_ids": self.alert_ids,
+            "session_account_ids": self.session_account_ids,
         }
 
     def events(self, sequence: int, horizon: int) -> list[str]:
@@ -115,10 +130,14 @@ class Batch:
             group.others.append(funds_changed(text))
             self._funds.append(text)
 
-    def add_announcements(self, announcements: Iterable[tuple[str, int, str]]) -> None:
-        """(broker, account id, event as JSON): told after the commit, once."""
-        for broker, account_id, text in announcements:
-            self._group(broker, account_id).others.append(text)
+    def add_announcements(self, announcements: Iterable[Announcement]) -> None:
+        for each in announcements:
+            group = self._group(each.broker, each.account_id)
+            if each.alert_id is None:
+                group.session_account_ids.append(each.account_id)
+            else:
+                group.alert_ids.append(each.alert_id)
+            group.others.append(each.text)
 
     def order_parameters(self) -> tuple[str, ...]:
         """What `statements.WRITE_ORDERS` takes."""

@@ -1,21 +1,33 @@
 """The safety net under publishing: outbox rows whose committer did not get them onto the bus are published by whoever holds the lease.
 
-A row only points at what changed, and events are snapshots, so the relay sends the order events as recorded and the positions,
-holdings and funds as they now are.
+A row only points at what changed, and events are snapshots, so the relay sends order events and alerts as recorded, and positions,
+holdings, funds and broker sessions as they now are.
 """
 
 from datetime import timedelta
 from typing import Final
 
 import structlog
+from nats.errors import MaxPayloadError
 from pydantic import TypeAdapter
 
-from vyomo_contracts.events import FundsChanged, HoldingChanged, OrderChanged, PositionChanged, RiskChanged
+from vyomo_contracts.alerts import Alert
+from vyomo_contracts.events import (
+    AlertRaised,
+    FundsChanged,
+    HoldingChanged,
+    OrderChanged,
+    PositionChanged,
+    RiskChanged,
+    SessionChanged,
+)
 from vyomo_contracts.orders import Fill, Order
 from vyomo_contracts.portfolio import Funds, Holding, Position
 from vyomo_contracts.risk import RiskDecision
+from vyomo_contracts.sessions import BrokerSession
 from vyomo_ledger.sequence import HORIZON_SQL
 from vyomo_ledger.writing.bodies import text_of
+from vyomo_ledger.writing.dead_letters import bury_outbox_row
 from vyomo_ledger.writing.leases import Lease
 from vyomo_ledger.writing.publishing import EventPublisher, Publication
 from vyomo_service_kit.bus import BusUnavailableError
@@ -58,6 +70,10 @@ FROM accounts.broker_accounts WHERE id = ANY($1::bigint[])
 _DECISIONS: Final = (
     "SELECT sequence, body FROM ledger.risk_events WHERE sequence = ANY($1::bigint[]) ORDER BY sequence"
 )
+_ALERTS: Final = (
+    f"SELECT {', '.join(Alert.model_fields)} FROM ledger.alerts WHERE id = ANY($1::bigint[]) ORDER BY id"
+)
+_SESSIONS: Final = f"SELECT {', '.join(BrokerSession.model_fields)} FROM accounts.broker_sessions WHERE account_id = ANY($1::bigint[])"
 
 
 class Relay:
@@ -77,11 +93,16 @@ class Relay:
                     events = await _events_of(connection, row)
                     publication = Publication(row["id"], row["broker"], row["partition"], events)
                     await self._publisher.store(publication, again=True)
-                except ValueError:
+                except ValueError as error:
                     # What it points to cannot be read: a person's to mend, and no reason to keep the others back.
                     log.exception("relay.unreadable", outbox_id=row["id"])
+                    await bury_outbox_row(connection, row, f"unreadable: {type(error).__name__}")
                     continue
                 except BusUnavailableError as error:
+                    if isinstance(error.__cause__, MaxPayloadError):
+                        log.exception("relay.too_large", outbox_id=row["id"])
+                        await bury_outbox_row(connection, row, "larger than a message may be")
+                        continue
                     # One row that cannot go must not keep the others back; a bus that is away takes none of them.
                     log.warning("relay.not_published", outbox_id=row["id"], why=str(error))
                     failed += 1
@@ -102,6 +123,9 @@ async def _events_of(connection: Connection, row: Row) -> list[str]:
     holdings = await _fetch_by_key(connection, _HOLDINGS, row["holding_keys"])
     funds = await connection.fetch(_FUNDS, row["account_ids"]) if row["account_ids"] else []
     decisions = await connection.fetch(_DECISIONS, row["risk_sequences"]) if row["risk_sequences"] else []
+    alerts = await connection.fetch(_ALERTS, row["alert_ids"]) if row["alert_ids"] else []
+    accounts = row["session_account_ids"]
+    sessions = await connection.fetch(_SESSIONS, accounts) if accounts else []
     events = [
         *map(_order_changed, orders),
         *(PositionChanged(position=Position.model_validate(dict(each))) for each in positions),
@@ -111,6 +135,8 @@ async def _events_of(connection: Connection, row: Row) -> list[str]:
         ),
         *(FundsChanged(funds=Funds.model_validate(dict(each))) for each in funds),
         *map(_risk_changed, decisions),
+        *(AlertRaised(alert=Alert.model_validate(dict(each))) for each in alerts),
+        *(SessionChanged(session=BrokerSession.model_validate(dict(each))) for each in sessions),
     ]
     return [text_of(event) for event in events]
 

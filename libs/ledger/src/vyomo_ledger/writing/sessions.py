@@ -10,7 +10,6 @@ from typing import Final
 import structlog
 
 from vyomo_contracts.alerts import Alert, AlertCode
-from vyomo_contracts.events import SessionChanged
 from vyomo_contracts.sessions import BrokerSession, SessionState
 from vyomo_contracts.vocabulary import Broker
 from vyomo_ledger.writing.alerts import clear_alert, raise_alert
@@ -74,7 +73,7 @@ async def end_session(
         return None
     session = _session(row)
     log.warning("session.expired", account_id=account_id, broker=session.broker, reason=reason)
-    transaction.announce(session.broker, account_id, SessionChanged(session=session))
+    transaction.announce_session(session)
     alert = Alert(
         account_id=account_id,
         user_id=session.user_id,
@@ -108,7 +107,7 @@ async def _save(
     row = await transaction.connection.fetchrow(_SAVE, account_id, state, valid_until, None, at)
     assert row is not None, "an account has its lanes from its first moment"
     session = _session(row)
-    transaction.announce(session.broker, account_id, SessionChanged(session=session))
+    transaction.announce_session(session)
     return session
 
 

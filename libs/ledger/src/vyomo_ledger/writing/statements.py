@@ -50,11 +50,13 @@ WITH input AS MATERIALIZED (
     )
     ON CONFLICT (account_id, trade_id) DO NOTHING
 ), announced AS (
-    INSERT INTO ledger.outbox (broker, partition, order_ids, versions, position_keys, holding_keys, account_ids)
-    SELECT broker, partition, order_ids, versions, position_keys, holding_keys, account_ids
+    INSERT INTO ledger.outbox (
+        broker, partition, order_ids, versions, position_keys, holding_keys, account_ids, alert_ids, session_account_ids
+    )
+    SELECT broker, partition, order_ids, versions, position_keys, holding_keys, account_ids, alert_ids, session_account_ids
     FROM json_to_recordset($2::json) AS i (
         broker text, partition integer, order_ids text[], versions integer[], position_keys text[], holding_keys text[],
-        account_ids bigint[]
+        account_ids bigint[], alert_ids bigint[], session_account_ids bigint[]
     )
     RETURNING id, broker, partition
 )

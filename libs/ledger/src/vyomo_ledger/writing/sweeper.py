@@ -59,7 +59,10 @@ class Sweeper:
             reason="not sent before its deadline: the broker or its worker could not be reached",
         )
         async with self._ledger.transaction() as transaction:
-            orders = await transaction.lock((row["account_id"], row["order_id"]) for row in rows)
+            # One that somebody holds is being claimed or cancelled, or is there again in a second: the others do not wait for it.
+            orders = await transaction.lock(
+                ((row["account_id"], row["order_id"]) for row in rows), only_free=True
+            )
             # A worker may have claimed it since; the lock shows the order as it is now.
             unsent = [order for order in orders.values() if order.state is OrderState.NEW]
             transaction.step([Step(order=order, update=update) for order in unsent])

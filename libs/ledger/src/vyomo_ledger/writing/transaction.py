@@ -11,16 +11,18 @@ from datetime import datetime
 from typing import Final
 
 import structlog
-from pydantic import BaseModel
 
+from vyomo_contracts.alerts import Alert
+from vyomo_contracts.events import AlertRaised, SessionChanged
 from vyomo_contracts.lifecycle import Applied, OrderUpdate, Result, apply
 from vyomo_contracts.lifecycle import Illegal as IllegalUpdate
 from vyomo_contracts.orders import Fill, Order
 from vyomo_contracts.portfolio import Funds, Holding, Position
+from vyomo_contracts.sessions import BrokerSession
 from vyomo_contracts.vocabulary import OrderState, PendingAction
 from vyomo_ledger.orders import ORDER_COLUMNS, order_of
 from vyomo_ledger.writing import claiming
-from vyomo_ledger.writing.batch import Batch
+from vyomo_ledger.writing.batch import Announcement, Batch
 from vyomo_ledger.writing.bodies import text_of
 from vyomo_ledger.writing.changes import Change
 from vyomo_ledger.writing.claiming import Claimed, PendingChange
@@ -56,6 +58,10 @@ WHERE (account_id, order_id) IN (SELECT * FROM unnest($1::bigint[], $2::text[]))
 ORDER BY account_id, id
 FOR UPDATE
 """
+_LOCK_FREE_ORDERS: Final = f"{_LOCK_ORDERS.rstrip()} SKIP LOCKED"
+_HOLD_ACCEPTING: Final = (
+    "UPDATE ledger.lanes SET next_sequence = next_sequence + 1 WHERE lane = 'ACCEPT' AND account_id = $1"
+)
 _DELETE_DERIVED: Final = """
 DELETE FROM ledger.fills WHERE account_id = ANY($1::bigint[]) AND trade_id = ANY($2::text[]) AND basis = 'derived'
 """
@@ -71,7 +77,7 @@ class LedgerTransaction:
         self._positions: list[Position] = []
         self._funds: list[Funds] = []
         self._holdings: list[tuple[str, str, Holding]] = []
-        self._announcements: list[tuple[str, int, str]] = []
+        self._announcements: list[Announcement] = []
         self._along = ""
         self._along_parameters: tuple[str, ...] = ()
 
@@ -99,11 +105,23 @@ class LedgerTransaction:
             except_for=except_for,
         )
 
-    async def lock(self, keys: Iterable[tuple[int, str]]) -> dict[str, Order]:
-        """The orders (account id, order id) as they now are, locked until the commit; unknown ones are absent."""
+    async def hold_accepting(self, account_id: int) -> None:
+        """Until the commit no order of the account is accepted, and none that was decided upon before it is accepted after it.
+
+        For decisions about an account as a whole. To be asked before any order is locked: lanes come first for everyone.
+        """
+        await self.connection.execute(_HOLD_ACCEPTING, account_id)
+
+    async def lock(self, keys: Iterable[tuple[int, str]], *, only_free: bool = False) -> dict[str, Order]:
+        """The orders (account id, order id) as they now are, locked until the commit; unknown ones are absent.
+
+        With `only_free` those that somebody else holds are absent too, and nothing is waited for.
+        """
         wanted = sorted(set(keys))
         rows = await self.connection.fetch(
-            _LOCK_ORDERS, [key[0] for key in wanted], [key[1] for key in wanted]
+            _LOCK_FREE_ORDERS if only_free else _LOCK_ORDERS,
+            [key[0] for key in wanted],
+            [key[1] for key in wanted],
         )
         return {order.order_id: order for order in map(order_of, rows)}
 
@@ -165,9 +183,15 @@ class LedgerTransaction:
             Change(before=before, after=after, fills=step.fills, superseded_fills=step.superseded_fills)
         )
 
-    def announce(self, broker: str, account_id: int, event: BaseModel) -> None:
-        """Publish an event with this commit that no table of ours re-emits: for news, not for state."""
-        self._announcements.append((broker, account_id, text_of(event)))
+    def announce_alert(self, alert_id: int, alert: Alert) -> None:
+        """Tell of an alert that this transaction has recorded."""
+        text = text_of(AlertRaised(alert=alert))
+        self._announcements.append(Announcement(alert.broker, alert.account_id, text, alert_id=alert_id))
+
+    def announce_session(self, session: BrokerSession) -> None:
+        """Tell of a session as this transaction has recorded it."""
+        text = text_of(SessionChanged(session=session))
+        self._announcements.append(Announcement(session.broker, session.account_id, text))
 
     def save_positions(self, positions: Iterable[Position]) -> None:
         """Positions as they now are; a row is replaced only by a higher version."""

@@ -150,9 +150,21 @@ SHOWN: Final[Mapping[Code, Shown]] = {
     Code.OUTCOME_UNKNOWN: Shown("the broker has not said what became of the order; it is being found out"),
     Code.NOT_FOUND_AT_BROKER: Shown("the broker does not know the order: it was not placed"),
     Code.EXPIRED_UNSENT: Shown("not sent: no broker worker took the order before its deadline"),
+    Code.WORKER_FAILED: Shown(
+        "the broker's worker failed on it time after time; nothing was sent (dead letter 12)"
+    ),
     Code.USER_CANCELLED: Shown("the reason that was given with the cancellation"),
     Code.RATE_LIMITED: Shown(
-        "the account may place 8 new orders a second (ordersPerSecond, less what is kept for cancellations); nothing was "
+        "the account may place 8 new orders a second (ordersPerSecond, less what is kept for cancellations); PUT "
+        '/api/risk/limits?accountId=1 {"ordersPerSecond": 1000} allows more; nothing was recorded, repeat with the same '
+        "Idempotency-Key"
+    ),
+    Code.ORDERS_WAITING: Shown(
+        "57 orders of account 1 wait for the broker's worker (at most 50 may); nothing was recorded, repeat with the same "
+        "Idempotency-Key"
+    ),
+    Code.EVENTS_BEHIND: Shown(
+        "what happened to orders is told 7 seconds late, so new ones are not taken right now (cancelling goes on); nothing was "
         "recorded, repeat with the same Idempotency-Key"
     ),
     Code.BUS_UNAVAILABLE: Shown(
@@ -179,6 +191,7 @@ ONLY_IN_ORDERS: Final = frozenset(
         Code.OUTCOME_UNKNOWN,
         Code.NOT_FOUND_AT_BROKER,
         Code.EXPIRED_UNSENT,
+        Code.WORKER_FAILED,
         Code.USER_CANCELLED,
     }
 )

@@ -43,7 +43,8 @@ class SessionHub:
         self._prices = PriceFeed(bus, envelopes, self.sessions)
         self._by_user: dict[str, list[ClientSession]] = {}
         feed.add_listener(self._on_event)
-        bus.on_reconnected(self._on_reconnected)
+        bus.on_reconnected(self._on_missed)
+        bus.on_missed(self._on_missed)
 
     def sessions(self) -> Iterable[ClientSession]:
         return (session for sessions in self._by_user.values() for session in sessions)
@@ -134,8 +135,8 @@ class SessionHub:
                 self._prices.unwatch(before - session.watched)
             session.offer(message)
 
-    async def _on_reconnected(self) -> None:
-        """Events of the meantime were missed: clients resume by their cursor, and the record tells them."""
+    async def _on_missed(self) -> None:
+        """The bus was away, or brought more than could be taken: clients resume by their cursor, and the record tells them."""
         for session in self.sessions():
             session.close(SERVICE_RESTART)
 

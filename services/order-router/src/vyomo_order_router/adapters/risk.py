@@ -120,6 +120,11 @@ class RiskStore:
             self._known.update((row["account_id"], self._account(row)) for row in rows)
         return {each: self._known[each] for each in account_ids if each in self._known}
 
+    def needs_standing(self, account_id: int) -> bool:
+        """By what is remembered of it; False of an account that nobody asked about yet."""
+        known = self._known.get(account_id)
+        return known is not None and known.needs_standing
+
     def forget(self, account_ids: Iterable[int]) -> None:
         for account_id in account_ids:
             self._known.pop(account_id, None)
