@@ -12,6 +12,7 @@ from typing import Final, Protocol
 import structlog
 
 from vyomo_contracts.topology import partition_of
+from vyomo_service_kit import failpoints
 from vyomo_service_kit.database import Database, RecordUnavailableError
 from vyomo_service_kit.runtime import cancel_and_wait, repeat
 
@@ -88,6 +89,7 @@ class Lanes:
         while True:
             await self._rung.wait()
             round_ = self._next_round()
+            failpoints.reach("lanes.rung")
             try:
                 # Shielded: a round that has begun is finished, also while the process is being stopped.
                 self._round = asyncio.ensure_future(self._executor.run(round_))

@@ -32,6 +32,7 @@ from vyomo_ledger.writing import (
     end_session,
     lock_sessions,
 )
+from vyomo_service_kit import failpoints
 from vyomo_service_kit.batching import Batcher
 from vyomo_service_kit.clock import Clock
 from vyomo_service_kit.database import BUSY
@@ -139,6 +140,8 @@ class RemoteExecutor:
     async def run(self, account_ids: Sequence[int]) -> None:
         claimed_at = self._clock.elapsed()
         claimed = await self._claim(account_ids)
+        if claimed.orders:
+            failpoints.reach("claim.committed")
         for order in claimed.orders:
             is_exit = order.order_id in claimed.exits
             self._start(self._place(order, claimed_at, claimed.deadline, is_exit=is_exit))
@@ -268,6 +271,7 @@ class RemoteExecutor:
 
     async def _record(self, answers: Sequence[_Answer]) -> Sequence[Exception | None]:
         """One commit for every outcome that arrived while the last one was being recorded; a bad one fails alone."""
+        failpoints.reach("outcome.unrecorded")
         try:
             await self._write(answers)
         except UnavailableError:

@@ -25,6 +25,7 @@ from pydantic import ValidationError
 
 from vyomo_contracts.messages import Failure, Problem
 from vyomo_contracts.reasons import ReasonCode
+from vyomo_service_kit import failpoints
 from vyomo_service_kit.logging import redact_text
 
 log = structlog.get_logger()
@@ -113,6 +114,7 @@ class AnsweringMiddleware(BaseMiddleware):
             # Jitter spreads the retries of many messages; no outcome depends on it.
             await msg.nack(delay=delay * random.uniform(0.8, 1.2))  # noqa: S311
         else:
+            failpoints.reach("message.handled")
             await msg.ack()
 
     async def _bury(self, msg: NatsMessage, why: str, *, trace: str | None = None) -> None:

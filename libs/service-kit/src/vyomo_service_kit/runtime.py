@@ -9,6 +9,7 @@ from contextlib import AbstractAsyncContextManager, suppress
 import structlog
 import uvloop
 
+from vyomo_service_kit import failpoints
 from vyomo_service_kit.errors import UnavailableError
 from vyomo_service_kit.notify import Notifier
 
@@ -24,6 +25,7 @@ def run_service(service: Service) -> None:
 
     Leaving is courtesy, not safety: a kill at any point loses nothing, it only costs the next start some recovery.
     """
+    failpoints.arm_from_environment()
     uvloop.run(_live(service))
 
 

@@ -8,6 +8,7 @@ from vyomo_ledger.writing.accept import Acceptance, KeyUse, NewOrder, Replayed, 
 from vyomo_ledger.writing.adopting import Adoption, adopt_orders
 from vyomo_ledger.writing.publishing import EventPublisher
 from vyomo_ledger.writing.transaction import LedgerTransaction
+from vyomo_service_kit import failpoints
 from vyomo_service_kit.database import Database
 
 
@@ -23,8 +24,10 @@ class Ledger:
         Raises:
             RecordUnavailableError: nothing is known to be recorded; the idempotency keys decide on a repeat.
         """
+        failpoints.reach("accept.waiting")
         async with self.database.connection() as connection:
             answers, publications = await accept_orders(connection, orders, partitions=self._partitions)
+        failpoints.reach("accept.committed")
         self._publisher.publish(publications)
         return answers
 

@@ -13,6 +13,7 @@ import structlog
 from vyomo_contracts import subjects
 from vyomo_contracts.events import BrokerEvents
 from vyomo_ledger.writing.bodies import text_of
+from vyomo_service_kit import failpoints
 from vyomo_service_kit.bus import Bus, BusUnavailableError
 from vyomo_service_kit.clock import Clock
 from vyomo_service_kit.database import Database, RecordUnavailableError
@@ -108,11 +109,13 @@ class EventPublisher:
             )
 
     async def _publish(self, publication: Publication) -> None:
+        failpoints.reach("publish.waiting")
         try:
             await self.store(publication)
         except BusUnavailableError as error:
             log.warning("outbox.not_published", outbox_id=publication.outbox_id, why=str(error))
             return
+        failpoints.reach("publish.stored")
         self._stored.append(publication.outbox_id)
         self._some_stored.set()
 

@@ -30,6 +30,7 @@ from vyomo_ledger.writing.bodies import text_of
 from vyomo_ledger.writing.dead_letters import bury_outbox_row
 from vyomo_ledger.writing.leases import Lease
 from vyomo_ledger.writing.publishing import EventPublisher, Publication
+from vyomo_service_kit import failpoints
 from vyomo_service_kit.bus import BusUnavailableError
 from vyomo_service_kit.database import Connection, Database, Row
 
@@ -92,6 +93,7 @@ class Relay:
                 try:
                     events = await _events_of(connection, row)
                     publication = Publication(row["id"], row["broker"], row["partition"], events)
+                    failpoints.reach("relay.waiting")
                     await self._publisher.store(publication, again=True)
                 except ValueError as error:
                     # What it points to cannot be read: a person's to mend, and no reason to keep the others back.
@@ -109,6 +111,7 @@ class Relay:
                     if failed >= MOST_FAILURES:
                         break
                     continue
+                failpoints.reach("relay.stored")
                 # Only after the acknowledgement: a crash in between publishes twice, never not at all.
                 await connection.execute(_DELETE, row["id"])
                 published += 1
