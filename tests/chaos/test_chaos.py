@@ -9,6 +9,7 @@ from vyomo_chaos.load import AcceptedOrder
 from vyomo_chaos.recovery import figures, recovery_seconds
 from vyomo_chaos.report import MUST_BE_ZERO, as_table, violations
 
+LINKS = ("services-postgresql", "services-nats", "worker-1-postgresql", "worker-1-broker")
 KEPT: dict[str, Any] = {
     **dict.fromkeys(MUST_BE_ZERO, 0),
     "orders": 900,
@@ -28,11 +29,16 @@ def killed(target: str, at: float) -> Struck:
 def test_same_seed_draws_the_same_faults() -> None:
     def drawn(seed: int) -> list[Fault]:
         chance = random.Random(seed)
-        return [draw(chance) for _ in range(200)]
+        return [draw(chance, LINKS, (1, 2), 60.0) for _ in range(400)]
 
     assert drawn(5) == drawn(5)
     assert drawn(5) != drawn(6)
-    assert {fault.kind for fault in drawn(5)} == {"kill", "pause", "wipe", "mute", "lag"}
+    kinds = {"kill", "pause", "stop", "wipe", "mute", "lag", "session", "partition", "deafen"}
+    assert {fault.kind for fault in drawn(5)} == kinds
+    partitions = [fault for fault in drawn(5) if fault.kind == "partition"]
+    assert {fault.target for fault in partitions} <= set(LINKS)
+    assert all(1 <= fault.seconds <= 60 for fault in partitions)
+    assert len({fault.trouble for fault in partitions}) > 3
 
 
 @pytest.mark.parametrize("promise", MUST_BE_ZERO)

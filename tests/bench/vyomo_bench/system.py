@@ -5,6 +5,7 @@ import os
 import socket
 import sys
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -34,8 +35,9 @@ class Connections:
 
 
 class System:
-    def __init__(self, state: Path) -> None:
+    def __init__(self, state: Path, environment: Mapping[str, str] | None = None) -> None:
         self._state = state
+        self._environment = {**_UNHURRIED_BROKER, **(environment or {})}
         self._port = free_port()
         self.target = Target("127.0.0.1", self._port)
 
@@ -83,7 +85,7 @@ class System:
     async def _vyomo(self, *words: str, limit_seconds: float, apart: bool = False) -> str:
         command = (sys.executable, "-m", "vyomo_local", *words, "--state", str(self._state))
         return await run_command(
-            *command, limit_seconds=limit_seconds, apart=apart, environment=_UNHURRIED_BROKER
+            *command, limit_seconds=limit_seconds, apart=apart, environment=self._environment
         )
 
 
@@ -111,17 +113,17 @@ class Api:
         _expect(reply, 200)
         return account
 
-    async def create_live_account(self, client_id: str) -> int:
+    async def create_live_account(self, client_id: str, credential: str = "bench") -> int:
         """An account whose orders take the way of a real broker's."""
-        secrets = {"apiKey": "bench", "apiSecret": "bench"}
+        secrets = {"apiKey": credential, "apiSecret": credential}
         return await self._create({"broker": "zerodha", "clientId": client_id, **secrets})
 
-    async def create_angel_account(self, client_id: str) -> int:
+    async def create_angel_account(self, client_id: str, credential: str = "bench") -> int:
         return await self._create(
             {
                 "broker": "angel",
                 "clientId": client_id,
-                "apiKey": "bench",
+                "apiKey": credential,
                 "password": "0000",
                 "totpSecret": "JBSWY3DPEHPK3PXP",
             }

@@ -94,8 +94,12 @@ class Record:
         rows = await self._connection.fetch(_RESTING, accounts)
         return [(row["account_id"], row["order_id"]) for row in rows]
 
+    async def ambiguous(self, accounts: Sequence[int]) -> int:
+        """Orders of which nobody knew for a while whether the broker had them."""
+        return await count_of(self._connection, _AMBIGUOUS, accounts)
+
     async def outbox(self) -> int:
-        return await self._count(_OUTBOX)
+        return await count_of(self._connection, _OUTBOX)
 
     async def judge(self, accounts: Sequence[int], told: Told, truth: Mapping[str, Any]) -> Verdict:
         rows = {row["order_id"]: row for row in await self._connection.fetch(_ROWS, accounts)}
@@ -110,11 +114,12 @@ class Record:
             without_verdict=len(told.without_verdict),
             slow_refusals=told.slow_refusals,
         )
-        ours = {order.order_id for order in told.accepted if order.account_id in set(accounts)}
+        known = set(accounts)
+        ours = {order.order_id for order in told.accepted if order.account_id in known}
         verdict.lost = len(ours - rows.keys())
         for tag, orders in held.items():
             row = mine.get(tag)
-            if tag and row is None and orders[0]["account_id"] in accounts:
+            if tag and row is None and orders[0]["account_id"] in known:
                 verdict.orphaned += 1
             if tag and row is not None and len(orders) > 1:
                 verdict.duplicated += 1
@@ -138,17 +143,18 @@ class Record:
         verdict.stuck = len(unfinished)
         verdict.examples += [f"{row['order_id']} is still {row['state']}" for row in unfinished[:5]]
         verdict.examples += told.keys_broken[:5]
-        verdict.ambiguous = await self._count(_AMBIGUOUS, accounts)
-        verdict.event_gaps = await self._count(_GAPS, accounts)
-        verdict.not_replayed = await self._count(_NOT_REPLAYED, accounts)
-        verdict.fills_off = await self._count(_FILLS_OFF, accounts)
+        verdict.ambiguous = await self.ambiguous(accounts)
+        verdict.event_gaps = await count_of(self._connection, _GAPS, accounts)
+        verdict.not_replayed = await count_of(self._connection, _NOT_REPLAYED, accounts)
+        verdict.fills_off = await count_of(self._connection, _FILLS_OFF, accounts)
         verdict.outbox_left = await self.outbox()
         return verdict
 
-    async def _count(self, query: str, *values: object) -> int:
-        count = await self._connection.fetchval(query, *values)
-        assert isinstance(count, int)
-        return count
+
+async def count_of(connection: asyncpg.Connection, query: str, *values: object) -> int:
+    count = await connection.fetchval(query, *values)
+    assert isinstance(count, int)
+    return count
 
 
 async def duplicated_by_control(

@@ -11,6 +11,7 @@ from typing import Any
 from vyomo_bench.errors import BenchError
 
 from . import report, session
+from .faults import FREEZE_SECONDS
 
 _EXIT_FAILED = 1
 _EXIT_STOPPED = 130
@@ -23,6 +24,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         seed=chosen.seed,
         orders_per_second=chosen.rate,
         fault_every_seconds=chosen.every,
+        freeze_seconds=chosen.freeze,
+        repeats=chosen.repeats,
+        switches=chosen.switches,
         folder=chosen.folder,
         keep=chosen.keep,
     )
@@ -57,6 +61,28 @@ def _parser() -> argparse.ArgumentParser:
         metavar="SECONDS",
         help="between faults, on average (default: 2)",
     )
+    parser.add_argument(
+        "--freeze",
+        type=_not_negative,
+        default=FREEZE_SECONDS,
+        metavar="SECONDS",
+        help=f"that everything stands still for once, in the middle and on top of the minutes; 0 for never "
+        f"(default: {FREEZE_SECONDS:g})",
+    )
+    parser.add_argument(
+        "--repeats",
+        type=int,
+        default=0,
+        metavar="N",
+        help="calls that repeat idempotency keys from 50 clients while processes die (default: none)",
+    )
+    parser.add_argument(
+        "--switches",
+        type=int,
+        default=40,
+        metavar="N",
+        help="kill switches thrown and timed among orders before the faults; among faults there are more (default: 40)",
+    )
     parser.add_argument("--json", action="store_true", help="print one flat JSON object")
     parser.add_argument("--folder", type=Path, metavar="DIR", help="where the system's data goes meanwhile")
     parser.add_argument("--keep", action="store_true", help="leave the data and logs for a look")
@@ -67,6 +93,13 @@ def _positive(text: str) -> float:
     value = float(text)
     if not value > 0:
         raise argparse.ArgumentTypeError("must be above 0")
+    return value
+
+
+def _not_negative(text: str) -> float:
+    value = float(text)
+    if value < 0:
+        raise argparse.ArgumentTypeError("must not be below 0")
     return value
 
 

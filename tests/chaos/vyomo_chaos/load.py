@@ -15,7 +15,10 @@ import httpx
 QUANTITY: Final = 10
 _CALL_SECONDS: Final = 8.0
 _AGAIN_SECONDS: Final = 0.25
-_VERDICT_LIMIT_SECONDS: Final = 90.0
+_LONGEST_AGAIN_SECONDS: Final = 2.0
+_VERDICT_LIMIT_SECONDS: Final = 150.0
+_MOST_AT_ONCE: Final = 200
+"""Orders on their way; while an outage lasts, no more are begun: what waits must not grow with the outage."""
 _REPEATED: Final = 0.1
 """Share of accepted keys that are sent once more: the answer must be the same order."""
 _CHANGED: Final = 0.02
@@ -43,6 +46,8 @@ class Told:
     """Answers 503 and broken connections, each followed by another try."""
     slow_refusals: int = 0
     """Answers 503 that took longer than the three seconds promised."""
+    commits_unknown: int = 0
+    """Orders recorded by a try that was told that the record cannot be reached: the commit's answer was lost."""
     keys_repeated: int = 0
     keys_broken: list[str] = field(default_factory=list[str])
     """Keys that led to two orders, or to none though accepted."""
@@ -64,13 +69,39 @@ class Clients:
         self._chance = random.Random(seed)
         self._numbers = itertools.count(1)
         self._seed = seed
+        self._room = asyncio.Semaphore(_MOST_AT_ONCE)
+        self._awake = asyncio.Event()
+        self._awake.set()
+        self._slept = 0.0
+        self._finished = False
+        self._asleep_since = 0.0
 
-    async def run(self, seconds: float, per_second: float) -> None:
-        """Open loop: orders leave at their rate whether or not earlier ones were answered."""
-        stop_at = time.monotonic() + seconds
+    def freeze(self, frozen: bool) -> None:  # noqa: FBT001 - a switch
+        """Clients stand still too; the time counts for nobody's patience."""
+        now = time.monotonic()
+        if frozen:
+            self._awake.clear()
+            self._asleep_since = now
+        elif not self._awake.is_set():
+            self._slept += now - self._asleep_since
+            self._awake.set()
+
+    def _patience(self) -> float:
+        """A clock that stands still while everything does."""
+        return (time.monotonic() if self._awake.is_set() else self._asleep_since) - self._slept
+
+    def finish(self) -> None:
+        """No further orders; those on their way still get their verdicts."""
+        self._finished = True
+
+    async def run(self, per_second: float) -> None:
+        """Until told to finish. Open loop: orders leave at their rate whether or not earlier ones were answered."""
         async with asyncio.TaskGroup() as orders:
-            while time.monotonic() < stop_at:
-                orders.create_task(self._place())
+            while not self._finished:
+                await self._room.acquire()
+                await self._awake.wait()
+                order = orders.create_task(self._place())
+                order.add_done_callback(lambda _: self._room.release())
                 await asyncio.sleep(self._chance.expovariate(per_second))
 
     async def close(self) -> None:
@@ -117,21 +148,27 @@ class Clients:
     async def _until_verdict(
         self, account_id: int, body: dict[str, Any], key: str
     ) -> tuple[httpx.Response, float] | None:
-        give_up_at = time.monotonic() + _VERDICT_LIMIT_SECONDS
-        while time.monotonic() < give_up_at:
-            sent_at, began = time.time(), time.monotonic()
+        give_up_at, pause, code = self._patience() + _VERDICT_LIMIT_SECONDS, _AGAIN_SECONDS, ""
+        while self._patience() < give_up_at:
+            await self._awake.wait()
+            sent_at, began = time.time(), self._patience()
             try:
                 response = await self._http.post(
                     f"/api/brokers/accounts/{account_id}/orders", json=body, headers={"Idempotency-Key": key}
                 )
             except httpx.HTTPError:
+                code = "nothing heard"
                 self.told.unavailable += 1
             else:
                 if response.status_code not in {429, 500, 503}:
+                    replayed = "Idempotency-Replayed" in response.headers
+                    self.told.commits_unknown += replayed and code == "RECORD_UNAVAILABLE"
                     return response, sent_at
+                code = response.json()["error"]["code"]
                 self.told.unavailable += 1
-                self.told.slow_refusals += time.monotonic() - began > 3.5
-            await asyncio.sleep(_AGAIN_SECONDS)
+                self.told.slow_refusals += self._patience() - began > 3.5
+            await asyncio.sleep(pause)
+            pause = min(2 * pause, _LONGEST_AGAIN_SECONDS)
         return None
 
     async def _repeat(self, account_id: int, body: dict[str, Any], key: str, order_id: str) -> None:

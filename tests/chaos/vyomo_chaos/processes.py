@@ -7,6 +7,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
@@ -14,10 +15,17 @@ from typing import Final
 
 from vyomo_bench import machine
 
+from vyomo_service_kit.embedded.processes import ProcessRecord
+
+from .servers import KeptServer
+
 _FOLDER: Final = Path(__file__).resolve().parents[1]
 _BENCH: Final = _FOLDER.parent / "bench"
 _RESTART_SECONDS: Final = 0.3
 _END_SECONDS: Final = 15.0
+_READY_LIMIT_SECONDS: Final = 120.0
+_STOP_LIMIT_SECONDS: Final = 30.0
+_LOOK_SECONDS: Final = 0.02
 
 
 class Keeper:
@@ -52,6 +60,12 @@ class Keeper:
             with suppress(asyncio.CancelledError):
                 await task
 
+    async def until_ready(self) -> None:
+        """The first time; how long it takes says how busy the machine is."""
+        async with asyncio.timeout(_READY_LIMIT_SECONDS):
+            while not self._log_path.exists() or b"service.ready" not in self._log_path.read_bytes():
+                await asyncio.sleep(_LOOK_SECONDS)
+
     async def _keep(self) -> None:
         while not self._stopping:
             with self._log_path.open("ab") as log:
@@ -80,15 +94,23 @@ class Keeper:
 class Processes:
     """Breaks things by name and knows how to undo what it did."""
 
-    def __init__(self, state: Path, kept: Sequence[Keeper]) -> None:
+    def __init__(self, state: Path, servers: Sequence[KeptServer]) -> None:
         self._state = state
-        self._kept = {keeper.name: keeper for keeper in kept}
+        self._kept: dict[str, Keeper | KeptServer] = {server.name: server for server in servers}
+        self._servers = {server.name: server for server in servers}
         self._stopped: set[int] = set()
+
+    def keep(self, keeper: Keeper) -> None:
+        """One more that may be broken."""
+        self._kept[keeper.name] = keeper
 
     def pids(self, name: str) -> list[int]:
         """The process and its children; empty while it is being started again."""
-        pid = self._kept[name].pid if name in self._kept else self._supervised().get(name)
+        pid = self._pid(name)
         return [] if pid is None else machine.descendants(pid)
+
+    def _pid(self, name: str) -> int | None:
+        return self._kept[name].pid if name in self._kept else self._supervised().get(name)
 
     def _supervised(self) -> dict[str, int]:
         """Process ids by service, and the supervisor's own, as it wrote them down."""
@@ -98,11 +120,22 @@ class Processes:
 
     def kill(self, name: str) -> bool:
         """SIGKILL; of a server the parent alone, as a crash does. False when it was not running."""
-        for pid in self.pids(name)[:1]:
-            with suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGKILL)
-                return True
-        return False
+        return self._send(name, signal.SIGKILL) is not None
+
+    async def stop(self, name: str) -> float | None:
+        """SIGTERM, and how many seconds the process took to end; None when it was not running."""
+        record = self._send(name, signal.SIGTERM)
+        began = time.monotonic()
+        while record is not None and record.is_alive():
+            if time.monotonic() - began > _STOP_LIMIT_SECONDS:
+                break
+            await asyncio.sleep(_LOOK_SECONDS)
+        return None if record is None else time.monotonic() - began
+
+    def _send(self, name: str, number: signal.Signals) -> ProcessRecord | None:
+        pid = self._pid(name)
+        record = None if pid is None else ProcessRecord.of(pid)
+        return record if record is not None and record.send(number) else None
 
     async def pause(self, name: str, seconds: float) -> bool:
         """SIGSTOP, and SIGCONT later."""
@@ -111,6 +144,17 @@ class Processes:
         await asyncio.sleep(seconds)
         self._signal(pids, signal.SIGCONT)
         return bool(pids)
+
+    async def wake(self, pid: int, seconds: float) -> None:
+        """A process that stopped itself goes on after so long."""
+        self._stopped.add(pid)
+        await asyncio.sleep(seconds)
+        self._signal([pid], signal.SIGCONT)
+
+    async def freeze(self, names: Sequence[str]) -> None:
+        """They stand still until something thaws them."""
+        for name in names:
+            self._signal(self.pids(name), signal.SIGSTOP)
 
     async def freeze_everything(self, seconds: float) -> None:
         """Every process of the system stands still, the supervisor first: a laptop's lid."""
@@ -122,16 +166,16 @@ class Processes:
         self._signal(pids[::-1], signal.SIGCONT)
 
     async def wipe_bus(self) -> bool:
-        """Kill NATS and delete everything it stored, before the supervisor starts it again."""
-        supervisor = [self._supervised()["supervisor"]]
-        self._signal(supervisor, signal.SIGSTOP)
+        """Kill NATS and delete everything it stored, before it is started again."""
+        bus = self._servers["nats"]
+        bus.held = True
         try:
             wiped = self.kill("nats")
-            await asyncio.sleep(0.05)
-            for store in self._state.glob("nats/**/jetstream"):
-                shutil.rmtree(store, ignore_errors=True)
+            while bus.server.is_running:
+                await asyncio.sleep(_LOOK_SECONDS)
+            shutil.rmtree(bus.server.directory / "jetstream", ignore_errors=True)
         finally:
-            self._signal(supervisor, signal.SIGCONT)
+            bus.held = False
         return wiped
 
     def resume_all(self) -> None:

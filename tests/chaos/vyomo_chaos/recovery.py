@@ -1,14 +1,30 @@
 """How long after a fault the first new order came through again."""
 
-from collections.abc import Mapping, Sequence
+from bisect import bisect_left
+from collections.abc import Iterable, Mapping, Sequence
 
 from vyomo_bench.statistics import percentile
 
-from .faults import CONTROL, SERVICES, WORKERS, Struck
+from .faults import CONTROL, SERVICES, WORKER, WORKERS, Struck
 from .load import AcceptedOrder
 
 LIMITS_SECONDS = {"worker": 12.0, "service": 6.0, "nats": 3.0, "postgresql": 6.0}
 """Goals of reliability R6, 99th percentile."""
+
+
+class _Firsts:
+    """Of orders sent at or after a moment, when the first of them came through."""
+
+    def __init__(self, orders: Iterable[tuple[float, float]]) -> None:
+        ordered = sorted(orders)
+        self._sent = [sent for sent, _ in ordered]
+        self._earliest = [end for _, end in ordered]
+        for place in range(len(ordered) - 2, -1, -1):
+            self._earliest[place] = min(self._earliest[place], self._earliest[place + 1])
+
+    def after(self, moment: float) -> float | None:
+        place = bisect_left(self._sent, moment)
+        return self._earliest[place] if place < len(self._sent) else None
 
 
 def recovery_seconds(
@@ -18,20 +34,20 @@ def recovery_seconds(
 
     `at_broker` is when the broker's answer to an order was recorded, by order id, in wall-clock time.
     """
+    told = _Firsts((order.sent_at, order.answered_at) for order in accepted)
+    sent = _Firsts(
+        (order.sent_at, at_broker[order.order_id]) for order in accepted if order.order_id in at_broker
+    )
     found: dict[str, list[float]] = {kind: [] for kind in LIMITS_SECONDS}
     for each in struck:
         target = each.fault.target
         if each.fault.kind not in {"kill", "wipe"} or target == CONTROL:
             continue
-        after = [order for order in accepted if order.sent_at >= each.began_at]
-        if target in WORKERS:
-            ends = [at_broker[order.order_id] for order in after if order.order_id in at_broker]
-            kind = "worker"
-        else:
-            ends = [order.answered_at for order in after]
-            kind = "service" if target in SERVICES else target
-        if ends:
-            found[kind].append(min(ends) - each.began_at)
+        is_worker = target in (*WORKERS, WORKER)
+        kind = "worker" if is_worker else "service" if target in SERVICES else target
+        end = (sent if is_worker else told).after(each.began_at)
+        if end is not None:
+            found[kind].append(end - each.began_at)
     return found
 
 

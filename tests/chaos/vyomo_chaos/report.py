@@ -4,6 +4,8 @@ import json
 from collections.abc import Mapping
 from typing import Final
 
+from .evidence import table
+
 Value = str | int | float
 
 MUST_BE_ZERO: Final = {
@@ -17,8 +19,10 @@ MUST_BE_ZERO: Final = {
     "fills_off": "orders whose fills are not their filled quantity",
     "outbox_left": "events that were never published",
     "keys_broken": "idempotency keys with more than one answer",
-    "without_verdict": "orders that got no answer in 90 s of asking",
+    "without_verdict": "orders that got no answer in 150 s of asking",
     "sent_expired": "calls that reached the broker after expiry",
+    "claims_after_kill": "claims that committed while a kill switch stood",
+    "secrets_found": "secrets in logs, streams or tables",
 }
 CONTROL_SHARE: Final = 0.05
 """A run whose control doubles fewer than this has not tested anything."""
@@ -39,11 +43,12 @@ def as_json(results: Mapping[str, Value]) -> str:
 
 
 def as_table(results: Mapping[str, Value]) -> str:
-    width = max(map(len, results))
+    shown = {key: value for key, value in results.items() if not key.endswith("_hits")}
+    width = max(map(len, shown))
     lines = [
         f"{key:<{width}}  {value}" + (f"   {MUST_BE_ZERO[key]}" if key in MUST_BE_ZERO else "")
-        for key, value in results.items()
+        for key, value in shown.items()
     ]
     found = violations(results)
     verdict = [f"BROKEN: {each}" for each in found] or ["every promise was kept"]
-    return "\n".join([*lines, "", *verdict])
+    return "\n".join([*lines, "", *table(results), "", *verdict])

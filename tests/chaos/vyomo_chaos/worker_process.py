@@ -3,22 +3,49 @@
 python -m vyomo_chaos.worker_process ZERODHA URL SETTLE_SECONDS
 """
 
+import asyncio
 import sys
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
+from datetime import timedelta
 
 from vyomo_broker_kit.http import OrderTransport
 from vyomo_broker_kit.limits import ReconcileLimits
 from vyomo_broker_kit.remote import SendLimits
 from vyomo_broker_kit.testing.scripted_port import ScriptedBrokerPort
-from vyomo_broker_kit.testing.signing_in import signing_in
 from vyomo_broker_kit.worker import WorkerSettings, remote_worker
 from vyomo_contracts.vocabulary import Broker
-from vyomo_service_kit.clock import SystemClock
+from vyomo_ledger.writing import Ledger, open_session
+from vyomo_service_kit.clock import Clock, SystemClock
 from vyomo_service_kit.logging import configure_logging
-from vyomo_service_kit.runtime import run_service
+from vyomo_service_kit.runtime import cancel_and_wait, repeat, run_service
 
 CALL_SECONDS = 3.0
+_SIGNED_OUT = """
+SELECT account_id FROM ledger.lanes
+WHERE broker = $1 AND lane = 'CLAIM' AND (session_until > now()) IS NOT TRUE ORDER BY account_id
+"""
+
+
+@asynccontextmanager
+async def signing_in_again(ledger: Ledger, clock: Clock, broker: Broker) -> AsyncGenerator[None]:
+    """Whoever's session has ended signs in again, as often as it takes."""
+
+    async def sign_in() -> None:
+        async with ledger.database.connection() as connection:
+            rows = await connection.fetch(_SIGNED_OUT, broker)
+        now = clock.now()
+        for row in rows:
+            async with ledger.transaction() as transaction:
+                await open_session(
+                    transaction, row["account_id"], valid_until=now + timedelta(days=1), at=now
+                )
+
+    looking = asyncio.create_task(repeat(sign_in, every_seconds=0.5, name="signing_in_again"))
+    try:
+        yield
+    finally:
+        await cancel_and_wait(looking)
 
 
 @asynccontextmanager
@@ -36,7 +63,7 @@ async def worker(
             port,
             limits=limits,
             reconcile=reconcile,
-            beside=lambda parts: signing_in(parts.ledger, parts.clock, broker),
+            beside=lambda parts: signing_in_again(parts.ledger, parts.clock, broker),
         ):
             yield
 

@@ -26,7 +26,7 @@ HEARTBEAT_HEALTHY_SECONDS = 15.0
 HEARTBEAT_LIMIT_SECONDS = 20.0
 _BACK_OFF_FIRST_SECONDS = 0.2
 _BACK_OFF_LIMIT_SECONDS = 10.0
-_STEADY_SECONDS = 60.0
+_STEADY_SECONDS = 10.0
 _ORPHAN_SECONDS = 5.0
 
 
@@ -99,7 +99,7 @@ class Unit(ABC):
         }
 
     async def run(self) -> None:
-        """Start, wait for the end, start again; a unit that held for a minute starts its back-off anew."""
+        """Start, wait for the end, start again; a unit that held for a while starts its back-off anew."""
         failures = 0
         while True:
             started_at = time.monotonic()

@@ -38,7 +38,7 @@ POINTS: Final = frozenset(
         "message.handled",  # a stored message was dealt with, but not acknowledged
     }
 )
-_SIGNALS: Final = {"kill": signal.SIGKILL, "stop": signal.SIGSTOP}
+SIGNALS: Final = {"kill": signal.SIGKILL, "stop": signal.SIGSTOP}
 
 
 class UnreadablePlanError(Exception):
@@ -69,7 +69,7 @@ class Failpoints:
             if luck < chance:
                 if self._armed.exists():
                     self._note(point, action)
-                    self._strike(_SIGNALS[action])
+                    self._strike(SIGNALS[action])
                 return
             luck -= chance
 

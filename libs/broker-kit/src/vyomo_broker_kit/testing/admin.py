@@ -2,7 +2,7 @@
 
     GET  /admin/truth                                      orders by tag, arrivals by the broker's own clock
     POST /admin/script    {"behaviours": [{...}, ...]}     what happens to the next place calls; "changes": true for the others
-    POST /admin/steer     {"muted", "mix", "default", "book_lag_seconds", "failing_reads", "expired_sessions", "drift"}   any of them
+    POST /admin/steer     {"muted", "mix", "default", "book_lag_seconds", "failing_reads", "expired_sessions", "drift", "book_seconds"}   any of them
     POST /admin/place     {"account_id", "symbol", ...}    an order placed elsewhere
 
 The endpoint answers while the broker is mute.
@@ -57,6 +57,8 @@ def _steer(broker: "ScriptedBroker", name: str, value: Any) -> None:
             broker.default = behaviour_of(value)
         case "book_lag_seconds":
             broker.book_lag_seconds = float(value)
+        case "book_seconds":
+            broker.venue.book_seconds = None if value is None else float(value)
         case "failing_reads":
             broker.failing_reads = dict(value)
         case "expired_sessions":

@@ -156,8 +156,7 @@ class ScriptedBroker:
         if account_id in self.expired_sessions:
             return _SESSION_OVER
         if what == "orders":
-            for order in self.orders.values():
-                order.fill_next()
+            self.venue.fill_next()
         content = self.venue.read(what, account_id)
         return error(404, "NotFound", what) if content is None else response(200, content)
 

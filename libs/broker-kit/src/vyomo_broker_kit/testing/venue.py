@@ -42,6 +42,7 @@ class PlacedOrder:
     book_stands: bool = False
     """The order book shows no fills from here on, while the trade book does."""
     _shown: int = 0
+    _done_since: float | None = None
 
     @property
     def tag(self) -> str | None:
@@ -60,6 +61,14 @@ class PlacedOrder:
         """Its own price; a market order has none and gets one."""
         price: str = self.body["price"]
         return MARKET_PRICE if Decimal(price) == 0 else price
+
+    def is_done_for(self, seconds: float, now: float) -> bool:
+        """Neither open nor, as far as anybody looked, open within so many seconds."""
+        if self.status == "OPEN":
+            return False
+        if self._done_since is None:
+            self._done_since = now
+        return now - max(self._done_since, *(trade.visible_at for trade in self.trades), 0.0) > seconds
 
     def fill_next(self) -> None:
         if self.status == "OPEN" and self.pending_fills:
@@ -112,6 +121,22 @@ class PlacedOrder:
         }
 
 
+@dataclass(slots=True)
+class _Traded:
+    """Quantity and value by exchange, symbol, product and side."""
+
+    sums: dict[tuple[str, str, str, str], tuple[int, Decimal]] = field(
+        default_factory=dict[tuple[str, str, str, str], tuple[int, Decimal]]
+    )
+
+    def add(self, order: PlacedOrder) -> None:
+        body = order.body
+        key = (body.get("exchange", "NSE"), body["symbol"], body.get("product", "MIS"), body["side"])
+        for trade in order.trades:
+            quantity, value = self.sums.get(key, (0, Decimal(0)))
+            self.sums[key] = (quantity + trade.quantity, value + trade.quantity * trade.price)
+
+
 @dataclass
 class ScriptedVenue:
     clock: Clock = field(default_factory=SystemClock)
@@ -120,6 +145,13 @@ class ScriptedVenue:
     """Quantity carried into the day by (account, symbol), in NSE MIS: what fills do not explain and the baseline does."""
     drift: dict[tuple[int, str], int] = field(default_factory=dict[tuple[int, str], int])
     """A quantity by (account, symbol) that the positions show and nothing explains."""
+    book_seconds: float | None = None
+    """Orders that ended longer ago are in no book any more, though in positions and funds; None shows the whole day."""
+    _shown: dict[int, list[PlacedOrder]] = field(default_factory=dict[int, list[PlacedOrder]])
+    """By account: what its books show, and maybe some that ended too long ago."""
+    _past: dict[int, "_Traded"] = field(default_factory=dict[int, "_Traded"])
+    """By account: what was traded by orders that are in no book any more."""
+    _filling: list[PlacedOrder] = field(default_factory=list[PlacedOrder])
     _traded: int = 0
 
     def make(
@@ -137,7 +169,15 @@ class ScriptedVenue:
             next_trade_id=self._next_trade_id,
         )
         self.orders[order.order_id] = order
+        self._shown.setdefault(account_id, []).append(order)
+        self._filling.append(order)
         return order
+
+    def fill_next(self) -> None:
+        """Every open order trades its next part."""
+        for order in self._filling:
+            order.fill_next()
+        self._filling = [order for order in self._filling if order.status == "OPEN"]
 
     def orders_with_tag(self, tag: str) -> list[PlacedOrder]:
         return [order for order in self.orders.values() if order.tag == tag]
@@ -192,13 +232,10 @@ class ScriptedVenue:
         for (owner, symbol), quantity in self.drift.items():
             if owner == account_id:
                 row("NSE", symbol, "MIS")["drift"] += quantity
-        for order in self._of(account_id):
-            seen = order.as_row(0)
-            for trade in order.trades:
-                side = order.body["side"].lower()
-                mine = row(seen["exchange"], seen["symbol"], seen["product"])
-                mine[f"{side}_quantity"] += trade.quantity
-                mine[f"{side}_value"] += trade.quantity * trade.price
+        for (*instrument, side), (quantity, value) in self._traded_by(account_id).sums.items():
+            mine = row(*instrument)
+            mine[f"{side.lower()}_quantity"] += quantity
+            mine[f"{side.lower()}_value"] += value
         return [
             {
                 "exchange": exchange,
@@ -215,15 +252,32 @@ class ScriptedVenue:
 
     def funds(self, account_id: int) -> dict[str, str]:
         """Cash after today's trades; nothing is blocked as margin."""
-        moved = Decimal(0)
-        for order in self._of(account_id):
-            sign = 1 if order.body["side"] == "SELL" else -1
-            moved += sum((sign * trade.quantity * trade.price for trade in order.trades), Decimal(0))
+        sums = self._traded_by(account_id).sums
+        moved = sum(
+            (value if side == "SELL" else -value for (*_, side), (_, value) in sums.items()), Decimal(0)
+        )
         balance = str(Decimal(OPENING_BALANCE) + moved)
         return {"balance": balance, "used": "0", "available": balance}
 
     def _of(self, account_id: int) -> list[PlacedOrder]:
-        return [order for order in self.orders.values() if order.account_id == account_id]
+        """Those the account's books show."""
+        mine = self._shown.get(account_id, [])
+        if self.book_seconds is not None:
+            now, kept = self.clock.elapsed(), list[PlacedOrder]()
+            for order in mine:
+                if order.is_done_for(self.book_seconds, now):
+                    self._past.setdefault(account_id, _Traded()).add(order)
+                else:
+                    kept.append(order)
+            self._shown[account_id] = mine = kept
+        return mine
+
+    def _traded_by(self, account_id: int) -> "_Traded":
+        shown = self._of(account_id)
+        traded = _Traded(dict(self._past[account_id].sums) if account_id in self._past else {})
+        for order in shown:
+            traded.add(order)
+        return traded
 
     def _next_trade_id(self) -> str:
         self._traded += 1
