@@ -239,7 +239,8 @@ _NOT_DONE: Final[dict[Answering, bytes | None]] = {
     "drop_before": None,
     "server_error": _SERVER_ERROR,
     "html": raw_response(502, b"<html><body>Bad gateway</body></html>", "text/html"),
-    "redirect": b"HTTP/1.1 307 X\r\nlocation: /orders\r\ncontent-length: 0\r\n\r\n",
+    # To the very place that was asked: relative to /accounts/{id}/orders.
+    "redirect": b"HTTP/1.1 307 X\r\nlocation: orders\r\ncontent-length: 0\r\n\r\n",
     "rate_limited": error(429, "TooManyRequests", "too many requests"),
 }
 # Brokers really do this: an error, and the order in the book some seconds later.
