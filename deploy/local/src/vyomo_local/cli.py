@@ -26,7 +26,7 @@ examples:
 """
 
 # These hand their arguments on untouched, also those that start with a dash.
-_PASSING_ON = ("test", "bench", "chaos", "simulate")
+_PASSING_ON = ("test", "bench", "chaos", "simulate", "durability")
 
 
 def main(arguments: Sequence[str] | None = None, system: System = VYOMO) -> int:
@@ -131,6 +131,12 @@ def _parser() -> argparse.ArgumentParser:
         "simulate",
         "run the order protocol among seeded faults on virtual time and check every promise; arguments go to the simulation",
         "./vyomo simulate --orders 20000 --seed 1",
+    )
+    add(
+        "durability",
+        "cut the power under the database and the bus, fill their disks, and look for all that was acknowledged; needs root "
+        "(its own help: ./vyomo durability -- --help)",
+        "./vyomo durability --cuts 20",
     )
     return parser
 
@@ -244,6 +250,12 @@ def _simulate(_: argparse.Namespace, __: StateFolder, ___: System, arguments: li
     return simulate(arguments)
 
 
+def _durability(_: argparse.Namespace, __: StateFolder, ___: System, arguments: list[str]) -> int:
+    from vyomo_local.developing import durability  # noqa: PLC0415
+
+    return durability(arguments)
+
+
 _COMMANDS: dict[str, Callable[[argparse.Namespace, StateFolder, System, list[str]], int]] = {
     "up": _up,
     "down": _down,
@@ -258,6 +270,7 @@ _COMMANDS: dict[str, Callable[[argparse.Namespace, StateFolder, System, list[str
     "bench": _bench,
     "chaos": _chaos,
     "simulate": _simulate,
+    "durability": _durability,
 }
 
 

@@ -1,4 +1,4 @@
-"""`./vyomo check`, `test`, `bench`, `chaos` and `simulate`: the same commands on a laptop, before a commit and in CI."""
+"""`./vyomo check`, `test`, `bench`, `chaos`, `simulate` and `durability`: the same commands on a laptop, before a commit and in CI."""
 
 import os
 import subprocess
@@ -63,6 +63,10 @@ def chaos(arguments: Sequence[str]) -> int:
 
 def simulate(arguments: Sequence[str]) -> int:
     return _run((sys.executable, str(project_folder() / "tests" / "simulation" / "run.py"), *arguments))
+
+
+def durability(arguments: Sequence[str]) -> int:
+    return _run((sys.executable, str(project_folder() / "tests" / "durability" / "run.py"), *arguments))
 
 
 def _run(command: Sequence[str]) -> int:
