@@ -27,6 +27,12 @@ def test_two_thousand_orders_among_faults_keep_every_promise_and_the_control_doe
     assert figures["ambiguous_commits"] > 100
 
 
+@pytest.mark.parametrize("seed", [11])
+def test_seed_that_once_failed_stays_sound(seed: int) -> None:
+    """11: the answer to a modification was lost and its fills were in the trade book before its terms were in the order book."""
+    assert simulate(seed, 200).findings.all == []
+
+
 def history_with_hash_seed(seed: str) -> str:
     """In a process of its own: nothing of the history may hang on addresses or on the order of sets."""
     command = (sys.executable, str(RUN), "--orders", "60", "--seed", "3", "--json")

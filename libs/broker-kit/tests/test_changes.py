@@ -1,12 +1,15 @@
 """Cancellations and modifications whose answer is lost, late or no: told truthfully, and the order is what the broker says it is."""
 
+import asyncio
 from decimal import Decimal
 
 import pytest
 
+from vyomo_broker_kit.limits import ReconcileLimits
 from vyomo_broker_kit.remote import SendLimits
 from vyomo_broker_kit.testing import Behaviour
 from vyomo_broker_kit.testing.floor import Floor
+from vyomo_contracts.alerts import AlertCode
 from vyomo_contracts.orders import Order, OrderModification
 from vyomo_contracts.reasons import ReasonCode
 from vyomo_contracts.vocabulary import OrderState, PendingAction
@@ -117,3 +120,44 @@ async def test_cancel_overtakes_a_modification_that_hangs(floor: Floor) -> None:
         stored = await floor.until(order, OrderState.CANCELLED, seconds=3)
 
     assert (stored.quantity, stored.reason) == (10, "changed my mind")
+
+
+async def enlarged_and_filled_behind_the_order_book(floor: Floor) -> Order:
+    """The answer to a larger quantity is lost and all of it trades, while the order book still shows the order as it was."""
+    order = await resting(floor)
+    held = floor.broker.orders["B000000001"]
+    floor.broker.script_changes(Behaviour(placing="drop_after"))
+    held.book_stands = True
+    await floor.ask(order, PendingAction.MODIFY, OrderModification(quantity=20))
+    await eventually(lambda: held.quantity == 20)
+    held.fill(20)
+    floor.broker.script(Behaviour())
+    await floor.until(await floor.place(), OrderState.FILLED)  # its fill makes the trade book be read
+    return order
+
+
+async def test_trades_of_a_modification_the_order_book_does_not_show_yet_contradict_nothing(
+    floor: Floor,
+) -> None:
+    async with floor.working(limits=SendLimits(total_seconds=7)):
+        order = await enlarged_and_filled_behind_the_order_book(floor)
+        await asyncio.sleep(1.5)  # readings that see too many trades
+        waiting = await floor.stored(order)
+        floor.broker.orders["B000000001"].book_stands = False
+        stored = await floor.until(order, OrderState.FILLED)
+
+    assert (waiting.filled_quantity, waiting.pending_action) == (0, PendingAction.MODIFY)
+    assert (stored.quantity, stored.filled_quantity, stored.pending_action) == (20, 20, None)
+    assert sum(fill["quantity"] for fill in await floor.fills(order)) == 20
+    assert await floor.standing_alerts() == []
+
+
+async def test_order_book_that_never_explains_the_trades_is_told_to_a_person(floor: Floor) -> None:
+    impatient = ReconcileLimits(settle_seconds=1.5)
+    async with floor.working(limits=SendLimits(total_seconds=1), reconcile=impatient):
+        await enlarged_and_filled_behind_the_order_book(floor)
+
+        async def is_told() -> bool:
+            return await floor.standing_alerts() == [AlertCode.ORDER_CONTRADICTED]
+
+        await eventually(is_told, timeout=8)

@@ -91,9 +91,16 @@ class BookLearning:
     """One transaction's worth."""
 
     def __init__(
-        self, transaction: LedgerTransaction, reading: Reading, limits: ReconcileLimits, clock: Clock
+        self,
+        transaction: LedgerTransaction,
+        reading: Reading,
+        limits: ReconcileLimits,
+        clock: Clock,
+        ahead: dict[str, float],
     ) -> None:
+        """`ahead` is remembered from reading to reading: since when an order's trades are more than it can hold."""
         self._transaction = transaction
+        self._ahead = ahead
         self._reading = reading
         self._limits = limits
         self._clock = clock
@@ -144,9 +151,8 @@ class BookLearning:
     async def _found(
         self, order: Order, entry: BookEntry, known: Sequence[Fill], open_change: _OpenChange
     ) -> None:
-        trades = [
-            trade for trade in self._reading.trades or () if trade.broker_order_id == entry.broker_order_id
-        ]
+        modified = self._modified(order, entry)
+        trades = await self._believable_trades(order, entry, known, modified)
         filled, average = entry.filled_quantity, entry.average_price
         by_trades, value = traded(known, trades)
         if by_trades > max(filled, order.filled_quantity):
@@ -160,7 +166,7 @@ class BookLearning:
             reason_code=open_change.reason_code
             or (ReasonCode.BROKER_REFUSED if entry.state is OrderState.REJECTED else None),
             reason=open_change.reason or entry.text,
-            modified=_changed_terms(order, entry) if order.updated_at <= self._reading.began else None,
+            modified=modified,
             clears_pending_action=open_change.is_over or entry.state.is_terminal,
         )
         result = apply(order, update)
@@ -177,6 +183,44 @@ class BookLearning:
         self.outcome.filled |= bool(change.added)
         kept = [fill for fill in known if fill.trade_id not in change.superseded]
         self.outcome.wants_trades |= has_derived([*kept, *change.added])
+
+    def _modified(self, order: Order, entry: BookEntry) -> dict[str, object] | None:
+        """The terms the row shows, where they are newer than ours: read later, or holding fills that ours cannot.
+
+        A row that is behind the fills we know is behind in its terms too.
+        """
+        if entry.filled_quantity < order.filled_quantity:
+            return None
+        is_newer = order.updated_at <= self._reading.began or entry.filled_quantity > order.quantity
+        return _changed_terms(order, entry) if is_newer else None
+
+    async def _believable_trades(
+        self,
+        order: Order,
+        entry: BookEntry,
+        known: Sequence[Fill],
+        modified: Mapping[str, object] | None,
+    ) -> list[TradeEntry]:
+        """The trades of the order; none while they are more than it can hold.
+
+        A trade book that is ahead knows the fills of a modification of which the order book, or the answer that was lost, has not
+        told yet. So it contradicts nothing by itself: the order book settles it, and only if that never does a person must look.
+        """
+        trades = [
+            trade for trade in self._reading.trades or () if trade.broker_order_id == entry.broker_order_id
+        ]
+        quantity = (modified or {}).get("quantity", order.quantity)
+        by_trades, _ = traded(known, trades)
+        if not isinstance(quantity, int) or by_trades <= quantity:
+            if trades:
+                self._ahead.pop(order.order_id, None)
+            return trades
+        self.outcome.wants_trades = True
+        since = self._ahead.setdefault(order.order_id, self._reading.good_reads[-1])
+        if self._reading.good_reads[-1] - since >= self._limits.settle_seconds:
+            message = f"the trade book shows {by_trades} filled, the order book an order for {quantity}"
+            await self._alert(order, AlertCode.ORDER_CONTRADICTED, order.order_id, message)
+        return []
 
     def _is_given_up(self, order: Order, call: Mapping[str, Any]) -> bool:
         elapsed = self._clock.elapsed()

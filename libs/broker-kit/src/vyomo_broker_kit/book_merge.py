@@ -34,6 +34,8 @@ class BookMerge:
         self._limits = limits
         self._seen: dict[int, dict[str, tuple[object, ...]]] = {}
         self._owners: dict[int, str] = {}
+        self._ahead: dict[str, float] = {}
+        """Orders whose trades are more than they can hold, and since when."""
 
     def shows_new_fills(self, account_id: int, entries: Sequence[BookEntry]) -> bool:
         return any(entry.filled_quantity for entry in self._changed(account_id, entries))
@@ -50,7 +52,7 @@ class BookMerge:
     async def merge(self, reading: Reading) -> Outcome:
         changed = self._changed(reading.account_id, reading.entries)
         async with self._ledger.transaction() as transaction:
-            merging = BookLearning(transaction, reading, self._limits, self._clock)
+            merging = BookLearning(transaction, reading, self._limits, self._clock, self._ahead)
             matches = await merging.match(changed)
             await merging.learn(matches)
         doubtful = {entry.broker_order_id for entry in lookalikes(matches)}

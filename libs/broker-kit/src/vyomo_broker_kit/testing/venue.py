@@ -40,8 +40,8 @@ class PlacedOrder:
     status: str = "OPEN"
     text: str | None = None
     book_stands: bool = False
-    """The order book shows no fills from here on, while the trade book does."""
-    _shown: int = 0
+    """The order book goes on showing the order as it showed it last, while the trade book shows its fills."""
+    _shown: dict[str, Any] | None = None
     _done_since: float | None = None
 
     @property
@@ -94,14 +94,13 @@ class PlacedOrder:
 
     def as_row(self, now: float) -> dict[str, Any]:
         """As the book shows it at `now`, which may be behind the truth."""
+        if self.book_stands and self._shown is not None:
+            return self._shown
         seen = [trade for trade in self.trades if trade.visible_at <= now]
-        if self.book_stands:
-            seen = seen[: self._shown]
-        self._shown = len(seen)
         filled = sum(trade.quantity for trade in seen)
         value = sum((trade.price * trade.quantity for trade in seen), Decimal(0))
         status = "OPEN" if self.status == "COMPLETE" and filled < self.quantity else self.status
-        return {
+        self._shown = {
             "order_id": self.order_id,
             "tag": self.tag,
             "symbol": self.body["symbol"],
@@ -119,6 +118,7 @@ class PlacedOrder:
             "placed_at": self.placed_at.isoformat(),
             "text": self.text,
         }
+        return self._shown
 
 
 @dataclass(slots=True)
