@@ -42,4 +42,4 @@ def test_no_orders_are_refused(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         main(["--orders", "0"])
 
-    assert "at least one order" in capsys.readouterr().err
+    assert "at least one" in capsys.readouterr().err

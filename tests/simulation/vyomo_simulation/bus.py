@@ -34,7 +34,7 @@ class BusServer:
         self.loop = loop
         self.faults = faults or BusFaults()
         self.is_down = False
-        self.stored: dict[str, dict[int, bytes]] = {}
+        self.stored: dict[str, dict[int, dict[str, Any]]] = {}
         """Every order event that was ever stored, by order and version: what consumers could have heard."""
         self.contradictions: list[str] = []
         self.wipes = 0
@@ -106,12 +106,12 @@ class BusServer:
     async def store(self, subject: str, payload: bytes) -> None:
         is_slow_there = self._random.random() < 0.5
         if is_slow_there:
-            await asyncio.sleep(self._travel_seconds())
+            await self.loop.pause(self._travel_seconds())
         if self.is_down or self._strikes(self.faults.store_refused):
             raise BusUnavailableError(subject, "not stored")
         self._keep(payload)
         if not is_slow_there:
-            await asyncio.sleep(self._travel_seconds())
+            await self.loop.pause(self._travel_seconds())
         if self.is_down or self._strikes(self.faults.answer_lost):
             raise BusUnavailableError(subject, "acknowledgement lost")
 
@@ -124,9 +124,7 @@ class BusServer:
             body = {"order": order, "fills": item["fills"]}
             if item.get("superseded_fills"):
                 body["superseded_fills"] = item["superseded_fills"]
-            text = orjson.dumps(body, option=orjson.OPT_SORT_KEYS)
-            known = versions.setdefault(order["version"], text)
-            if known != text:
+            if versions.setdefault(order["version"], body) != body:
                 self.contradictions.append(
                     f"{order['order_id']} has two versions {order['version']} on the bus"
                 )

@@ -154,9 +154,9 @@ def _on_the_bus(world: World) -> Iterator[str]:
     """What consumers heard was committed, and whatever was committed could be heard."""
     for order_id, versions in world.bus.stored.items():
         events = {event["version"]: event for event in world.record.events.get(order_id, [])}
-        for version, text in versions.items():
+        for version, told in versions.items():
             event = events.get(version)
-            if event is None or orjson.loads(event["body"]) != orjson.loads(text):
+            if event is None or orjson.loads(event["body"]) != told:
                 yield f"I5: the bus told version {version} of {order_id}, which the record does not have"
     for order_id, events in world.record.events.items():
         untold = [

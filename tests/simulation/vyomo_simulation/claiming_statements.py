@@ -89,7 +89,7 @@ class ClaimingStatements:
         return lane["broker"] == Broker.PAPER or (until is not None and until > now)
 
     def _is_exit(self, order: Row) -> bool:
-        place = (order["account_id"], *(order[name] for name in _PLACE))
+        place = (order["account_id"], order["exchange"], order["symbol"], order["product"])
         return place in self._record.positions and closable(self._record, order) >= order["quantity"]
 
     def _urgency(self, order: Row) -> tuple[bool, bool, int]:

@@ -1,6 +1,7 @@
 """The command line of the simulation."""
 
 import argparse
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -17,7 +18,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if chosen.trace is not None:
         outcome = simulate(chosen.seed, min(chosen.orders, ORDERS_PER_SEED), keep_history=True)
         chosen.trace.write_text("\n".join(outcome.lines) + "\n", encoding="utf-8")
-    result = campaign.run(orders=chosen.orders, first_seed=chosen.seed, per_seed=ORDERS_PER_SEED)
+    result = campaign.run(
+        orders=chosen.orders, first_seed=chosen.seed, per_seed=ORDERS_PER_SEED, jobs=chosen.jobs
+    )
     sys.stdout.write((report.as_json if chosen.json else report.as_text)(result) + "\n")
     return _EXIT_FAILED if result.problems else 0
 
@@ -30,6 +33,13 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--orders", type=_positive, default=20_000, metavar="N", help="default: 20000")
     parser.add_argument("--seed", type=int, default=1, metavar="S", help="the first seed (default: 1)")
+    parser.add_argument(
+        "--jobs",
+        type=_positive,
+        default=os.cpu_count() or 1,
+        metavar="J",
+        help="processes that run seeds side by side; the results are the same (default: one a core)",
+    )
     parser.add_argument("--json", action="store_true", help="print one flat JSON object")
     parser.add_argument("--trace", type=Path, metavar="FILE", help="write the first seed's history there")
     return parser
@@ -38,5 +48,5 @@ def _parser() -> argparse.ArgumentParser:
 def _positive(text: str) -> int:
     number = int(text)
     if number < 1:
-        raise argparse.ArgumentTypeError("at least one order")
+        raise argparse.ArgumentTypeError("at least one")
     return number

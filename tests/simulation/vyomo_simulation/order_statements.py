@@ -5,6 +5,7 @@
 
 from datetime import datetime
 from decimal import Decimal
+from operator import itemgetter
 from typing import Any, Final
 
 import orjson
@@ -49,6 +50,7 @@ _ACCEPTED: Final = [
     "orders_per_second",
 ]
 _COLUMNS: Final = [name.strip() for name in ORDER_COLUMNS.split(",")]
+_of_columns: Final = itemgetter(*_COLUMNS)
 _CHANGED: Final = [
     "quantity",
     "order_type",
@@ -292,7 +294,7 @@ def _rate_used(lane: Row, second: datetime) -> int:
 
 
 def order_row(row: Row) -> Row:
-    return {name: row[name] for name in _COLUMNS}
+    return dict(zip(_COLUMNS, _of_columns(row), strict=True))
 
 
 def _numeric(value: Decimal | str | int) -> Decimal:

@@ -36,6 +36,7 @@ def figures(campaign: Campaign) -> dict[str, Any]:
         "control_duplicated": campaign.control_duplicated,
         "control_duplicated_percent": round(100 * campaign.control_duplicated / campaign.control_orders, 1),
         "virtual_seconds": round(sum(outcome.virtual_seconds for outcome in outcomes), 1),
+        "jobs": campaign.jobs,
         "cpu_seconds": round(campaign.cpu_seconds, 2),
         "orders_per_s": round(orders / campaign.cpu_seconds, 1),
         "history": blake2b(histories.encode(), digest_size=8).hexdigest(),

@@ -61,8 +61,10 @@ class Server:
         random: Random,
         statements: Mapping[str, Statement],
         faults: ServerFaults | None = None,
+        pause: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
         self.clock = clock
+        self._pause = pause
         self.faults = faults or ServerFaults()
         self.counts = Counts()
         self.is_down = False
@@ -81,7 +83,7 @@ class Server:
     async def travel(self, session: "Session") -> None:
         """Over the network and some work, or so fast that nobody gets in between: half of the time each."""
         if self.faults.seconds and self._random.random() < 0.5:
-            await asyncio.sleep(self._random.expovariate(1 / self.faults.seconds))
+            await self._pause(self._random.expovariate(1 / self.faults.seconds))
         session.check()
 
     def strikes(self, chance: float) -> bool:

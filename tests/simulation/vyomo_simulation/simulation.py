@@ -45,6 +45,8 @@ class Outcome:
     wipes: int
     promised: int
     sent: int
+    cpu_seconds: float = 0.0
+    """Of the process that ran it; not part of what happened."""
     lines: list[str] = field(default_factory=list[str])
 
     @property

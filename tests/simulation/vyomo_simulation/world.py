@@ -44,10 +44,14 @@ class SimulatedClock:
 
     def __init__(self, loop: VirtualLoop, ahead_seconds: float = 0.0) -> None:
         self._loop = loop
-        self._beginning = BEGINNING + timedelta(seconds=ahead_seconds)
+        self._beginning = self._said = BEGINNING + timedelta(seconds=ahead_seconds)
+        self._said_at = 0.0
 
     def now(self) -> datetime:
-        return self._beginning + timedelta(seconds=self._loop.time())
+        elapsed = self._loop.time()
+        if elapsed != self._said_at:  # asked several times in a turn
+            self._said_at, self._said = elapsed, self._beginning + timedelta(seconds=elapsed)
+        return self._said
 
     def elapsed(self) -> float:
         return self._loop.time()
@@ -101,7 +105,11 @@ class World:
         for account_id in self.account_ids:
             self.record.add_account(account_id, USER, BROKER, session_until=BEGINNING + SIGNED_IN_FOR)
         self.server = Server(
-            self.clock, self.random("record"), statements_of(self.record), ServerFaults(seconds=0.001)
+            self.clock,
+            self.random("record"),
+            statements_of(self.record),
+            ServerFaults(seconds=0.001),
+            self.loop.pause,
         )
         self.bus = BusServer(self.loop, self.random("bus"), BusFaults())
         self.broker = Broker(
