@@ -140,7 +140,7 @@ class StandIns:
         if self.deny:
             changes |= {"state": OrderState.DENIED, "reason_code": ReasonCode.RISK_QUANTITY_ABOVE_FREEZE}
         order = self.world.order(user_id=command.principal.user_id, **changes)
-        return NewOrder(order, command.idempotency_key, command.body_hash)
+        return NewOrder(order, command.idempotency_key, command.body_hash, principal=command.principal)
 
     def _placed(self, answer: object) -> OrderReply:
         match answer:
@@ -169,7 +169,7 @@ class StandIns:
         return OrderReplies(**self.reply_head(OrderReplies), items=tuple(replies))
 
     async def _change(self, command: CancelOrder | ModifyOrder) -> OrderReply:
-        async with self.workers.transaction() as transaction:
+        async with self.workers.transaction(principal=command.principal) as transaction:
             locked = await transaction.lock([(command.account_id, command.order_id)])
             order = locked.get(command.order_id)
             if order is None or order.user_id != command.principal.user_id:

@@ -1,11 +1,12 @@
 """What is learnt of an account's orders from one reading of its broker's books, in one transaction."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
 from typing import Any, Final
 
+from vyomo_broker_kit.answers import answer_in
 from vyomo_broker_kit.change_outcomes import given_up, is_carried_out
 from vyomo_broker_kit.limits import ReconcileLimits
 from vyomo_broker_kit.matching import Matches, match_book
@@ -153,7 +154,7 @@ class BookLearning:
     ) -> None:
         modified = self._modified(order, entry)
         trades = await self._believable_trades(order, entry, known, modified)
-        filled, average = entry.filled_quantity, entry.average_price
+        filled, average, said = entry.filled_quantity, entry.average_price, answer_in(entry)
         by_trades, value = traded(known, trades)
         if by_trades > max(filled, order.filled_quantity):
             filled, average = by_trades, value / by_trades  # the trade book is ahead of the order book
@@ -165,7 +166,7 @@ class BookLearning:
             broker_order_id=entry.broker_order_id,
             reason_code=open_change.reason_code
             or (ReasonCode.BROKER_REFUSED if entry.state is OrderState.REJECTED else None),
-            reason=open_change.reason or entry.text,
+            reason=open_change.reason or said.text,
             modified=modified,
             clears_pending_action=open_change.is_over or entry.state.is_terminal,
         )
@@ -173,7 +174,7 @@ class BookLearning:
         after = result.order if isinstance(result, Applied) else order
         change = fill_change(after, known, trades, entry.updated_at)
         if isinstance(result, Applied):
-            self._transaction.step([self._step(order, update, change)])
+            self._transaction.step([replace(self._step(order, update, change), answer=said)])
             if order.state is OrderState.REJECTED:
                 await alert_reopened(self._transaction, order, entry.broker_order_id)
         elif change:

@@ -42,7 +42,7 @@ class BookMerge:
 
     async def silence(self, account_ids: Sequence[int]) -> None:
         """Orders whose send deadline passed without an outcome are unknown from now on; their lanes are free again."""
-        async with self._ledger.transaction() as transaction:
+        async with self._ledger.transaction(part="resolver") as transaction:
             rows = await transaction.connection.fetch(_OVERDUE, list(account_ids))
             orders = await transaction.lock((row["account_id"], row["order_id"]) for row in rows)
             update = update_of_silence(self._clock.now())
@@ -51,7 +51,7 @@ class BookMerge:
 
     async def merge(self, reading: Reading) -> Outcome:
         changed = self._changed(reading.account_id, reading.entries)
-        async with self._ledger.transaction() as transaction:
+        async with self._ledger.transaction(part="books") as transaction:
             merging = BookLearning(transaction, reading, self._limits, self._clock, self._ahead)
             matches = await merging.match(changed)
             await merging.learn(matches)

@@ -7,6 +7,7 @@ import hashlib
 from datetime import datetime
 from typing import Final
 
+from vyomo_broker_kit.answers import clean
 from vyomo_broker_kit.port import BookEntry
 from vyomo_contracts.identifiers import BROKER_TAG_MAX_LENGTH
 from vyomo_contracts.orders import Order
@@ -42,7 +43,7 @@ def external_order(
         average_price=entry.average_price,
         version=1,
         reason_code=ReasonCode.BROKER_REFUSED if is_rejected else None,
-        reason=entry.text if is_rejected else None,
+        reason=clean(entry.text) if is_rejected and entry.text else None,
         tag=entry.tag,
         broker_tag=f"X{digest[: BROKER_TAG_MAX_LENGTH - 1]}",
         broker_order_id=entry.broker_order_id,

@@ -11,6 +11,8 @@ class Accepted:
     """The broker took it. Says nothing about the exchange."""
 
     broker_order_id: str
+    status: int | None = None
+    """Of HTTP, where it was said by it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +23,7 @@ class Refused:
     text: str
     ends_session: bool = False
     """The broker wants a new login: nothing more is sent for this account until it had one."""
+    status: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +38,7 @@ class RateLimited:
     """Turned away for coming too often, as far as the broker says: one look into the book, then it is refused. Never sent again."""
 
     text: str
+    status: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +46,7 @@ class Unknown:
     """It may or may not have happened: only the broker's book can tell. Never sent again."""
 
     cause: str
+    status: int | None = None
 
 
 Outcome = Accepted | Refused | NotSent | RateLimited | Unknown

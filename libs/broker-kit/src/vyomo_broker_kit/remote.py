@@ -13,6 +13,7 @@ from typing import Final
 
 import structlog
 
+from vyomo_broker_kit.answers import answer_of, cleaned
 from vyomo_broker_kit.outcomes import NotSent, Outcome, RateLimited, Refused, Unknown
 from vyomo_broker_kit.port import BrokerPort
 from vyomo_broker_kit.rate import SendRate
@@ -307,12 +308,12 @@ class RemoteExecutor:
                     settles = is_pending and standing.get(order.order_id) == "SUBMITTING"
                     if answer.may_repeat:
                         if settles:
-                            transaction.put_back(order, now)
+                            transaction.put_back(order, now, answer_of(answer.outcome))
                         continue
                     update = update_of_change(answer.change, answer.outcome, order, now, settles=settles)
                 if update is None:
                     continue
-                transaction.step([Step(order=order, update=update)])
+                transaction.step([Step(order=order, update=update, answer=answer_of(answer.outcome))])
                 after = transaction.current(order)
                 if order.state is OrderState.REJECTED and after.version > order.version:
                     await alert_reopened(transaction, order, after.broker_order_id or "an order it accepted")
@@ -336,7 +337,7 @@ class RemoteExecutor:
 async def _outcome_of(call: Awaitable[Outcome]) -> Outcome:
     """A port never raises. If one does after all, nobody knows how far it came."""
     try:
-        return await call
+        return cleaned(await call)
     except Exception as error:
         log.exception("remote.port_failed")
         return Unknown(type(error).__name__)

@@ -21,6 +21,8 @@ class AlertCode(Word):
     """The broker wants a new login; until then nothing is sent for the account."""
     DEAD_LETTER = "DEAD_LETTER"
     """A message about the account was given up after many tries or could not be read; it is kept and can be replayed."""
+    AUDIT_BROKEN = "AUDIT_BROKEN"
+    """The record's events are not what was sealed. Of the installation, so in the record and the log alone."""
 
 
 class Alert(Tolerant):

@@ -59,6 +59,10 @@ class Principal(Strict):
     user_id: str
     key_id: str
     """The API key or browser session that was used."""
+    address: str | None = None
+    """Where the request came from: the connection's other end, or what a trusted proxy says of it."""
+    user_agent: str | None = None
+    """What the program that asked calls itself, cut to a length."""
 
 
 class Reply(Tolerant):

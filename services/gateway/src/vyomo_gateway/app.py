@@ -59,4 +59,4 @@ def create_app(services: Services) -> FastAPI:
 def create_asgi(services: Services) -> ASGIApp:
     """What the server runs."""
     app = create_app(services)
-    return Shield(Guard(FastLane(app, services.place_order), services.authenticator))
+    return Shield(Guard(FastLane(app, services.place_order), services.authenticator, services.origins))

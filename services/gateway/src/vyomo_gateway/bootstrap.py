@@ -13,6 +13,7 @@ from vyomo_gateway.events.hub import SessionHub
 from vyomo_gateway.events.reads import EventRecord
 from vyomo_gateway.events.service import LiveService
 from vyomo_gateway.events.watch import OrderWatch
+from vyomo_gateway.identity.addresses import Origins, networks_of
 from vyomo_gateway.identity.authentication import Authenticator
 from vyomo_gateway.market.quotes import Quotes
 from vyomo_gateway.market.service import MarketService
@@ -66,6 +67,7 @@ async def open_gateway(settings: GatewaySettings) -> AsyncGenerator[ASGIApp]:
         orders = OrderService(records, commands, OrderWatch(feed))
         services = Services(
             authenticator=authenticator,
+            origins=Origins(networks_of(settings.trusted_proxies)),
             accounts=AccountService(records, commands, sealer),
             orders=orders,
             place_order=OrderPlacer(orders, identifiers),

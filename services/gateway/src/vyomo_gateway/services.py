@@ -9,6 +9,7 @@ from starlette.requests import HTTPConnection
 from vyomo_gateway.accounts.service import AccountService
 from vyomo_gateway.events.reads import EventRecord
 from vyomo_gateway.events.service import LiveService
+from vyomo_gateway.identity.addresses import Origins
 from vyomo_gateway.identity.authentication import Authenticator
 from vyomo_gateway.market.service import MarketService
 from vyomo_gateway.orders.placing import OrderPlacer
@@ -21,6 +22,7 @@ from vyomo_gateway.system.service import HealthService
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Services:
     authenticator: Authenticator
+    origins: Origins
     accounts: AccountService
     orders: OrderService
     place_order: OrderPlacer

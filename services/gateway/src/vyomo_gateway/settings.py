@@ -4,8 +4,9 @@ import ipaddress
 from pathlib import Path
 from typing import Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
+from vyomo_gateway.identity.addresses import networks_of
 from vyomo_service_kit.settings import ServiceSettings
 
 
@@ -15,6 +16,15 @@ class GatewaySettings(ServiceSettings):
     http_port: int = Field(default=3011, ge=0, le=65535)
     insecure: bool = False
     """Listen on a public address without TLS in front. Keys then cross the network in the clear."""
+
+    trusted_proxies: str = ""
+    """Addresses or networks, with commas between, whose `X-Forwarded-For` tells where a request came from: `10.0.0.0/8,192.0.2.7`."""
+
+    @field_validator("trusted_proxies")
+    @classmethod
+    def _read_proxies(cls, text: str) -> str:
+        networks_of(text)
+        return text
 
     @model_validator(mode="after")
     def _refuse_public_address(self) -> Self:

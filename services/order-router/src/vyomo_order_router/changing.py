@@ -9,7 +9,7 @@ from asyncpg.exceptions import PostgresError
 from vyomo_contracts.commands import CancelOrder, ModifyOrder, OrderReply
 from vyomo_contracts.identifiers import instrument_key
 from vyomo_contracts.lifecycle import OrderUpdate
-from vyomo_contracts.messages import Problem
+from vyomo_contracts.messages import Principal, Problem
 from vyomo_contracts.money import ZERO
 from vyomo_contracts.orders import Order, OrderModification, OrderRequest
 from vyomo_contracts.reasons import ReasonCode
@@ -47,11 +47,19 @@ class OrderChanging:
         self._clock = clock
 
     async def cancel(self, commands: Sequence[CancelOrder]) -> list[OrderReply]:
-        """All with one commit; those that somebody holds at this moment afterwards, so that the others do not wait for them."""
-        together = await self._cancel_together(commands) if len(commands) > 1 else [None] * len(commands)
+        """One caller's with one commit; those that somebody holds at this moment afterwards, so that the others do not wait."""
+        replies: list[OrderReply | None] = [None] * len(commands)
+        callers: dict[Principal, list[int]] = {}
+        for place, command in enumerate(commands):
+            callers.setdefault(command.principal, []).append(place)
+        for places in callers.values():
+            if len(places) > 1:
+                together = await self._cancel_together([commands[place] for place in places])
+                for place, reply in zip(places, together, strict=True):
+                    replies[place] = reply
         return [
             reply or await self._serve(command, alone=False)
-            for command, reply in zip(commands, together, strict=True)
+            for command, reply in zip(commands, replies, strict=True)
         ]
 
     async def modify(self, commands: Sequence[ModifyOrder]) -> list[OrderReply]:
@@ -61,10 +69,10 @@ class OrderChanging:
         ]
 
     async def _cancel_together(self, commands: Sequence[CancelOrder]) -> list[OrderReply | None]:
-        """None for those that are still to be served one by one."""
+        """None for those that are still to be served one by one. All are one caller's, who stands in their events."""
         replies: list[OrderReply | None] = []
         try:
-            async with self._ledger.transaction() as transaction:
+            async with self._ledger.transaction(principal=commands[0].principal) as transaction:
                 keys = [(command.account_id, command.order_id) for command in commands]
                 free = await transaction.lock(keys, only_free=True)
                 for command in commands:
@@ -98,7 +106,7 @@ class OrderChanging:
         With `alone` no other order of the account is accepted meanwhile, nor after it on what was known before it.
         """
         try:
-            async with self._ledger.transaction() as transaction:
+            async with self._ledger.transaction(principal=command.principal) as transaction:
                 if alone:
                     await transaction.hold_accepting(command.account_id)
                 # Locked first: a worker that claims it in this moment waits, or we see it as claimed.

@@ -47,6 +47,7 @@ class Controlling:
             state=command.state,
             reason=command.reason,
             actor=command.principal.key_id,
+            principal=command.principal,
         )
         await self._controls.throw(switch, self._clock.now())
         self._switched.set()
@@ -68,7 +69,12 @@ class Controlling:
                     detail={"limit": rate.per_second, "value": limits.orders_per_second},
                 )
         await self._controls.set_limits(
-            principal.user_id, account_id, limits, actor=principal.key_id, at=self._clock.now()
+            principal.user_id,
+            account_id,
+            limits,
+            actor=principal.key_id,
+            at=self._clock.now(),
+            principal=principal,
         )
         return await self._view(principal, account_id)
 

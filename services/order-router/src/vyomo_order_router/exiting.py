@@ -98,7 +98,8 @@ class Exiting:
                 scope_id="" if command.account_id is None else str(command.account_id),
                 accounts=tuple(states),
                 order_ids=tuple(exit_.order.order_id for exit_ in exits if exit_.order is not None),
-            )
+            ),
+            command.principal,
         )
         return ExitReply(exits=exits)
 

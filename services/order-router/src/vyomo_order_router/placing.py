@@ -210,7 +210,7 @@ class OrderPlacing:
                 "expires_at": now + timedelta(seconds=seconds),
             }
         )
-        return NewOrder(order, command.idempotency_key, command.body_hash, assessed.terms)
+        return NewOrder(order, command.idempotency_key, command.body_hash, assessed.terms, command.principal)
 
     async def _accept(self, orders: list[NewOrder]) -> list[Acceptance | Problem]:
         if not orders:

@@ -226,12 +226,13 @@ def _outcome(answer: Answer | NotSent | Unknown) -> Outcome:
         return answer
     try:
         if answer.status == 200:
-            return Accepted(_Done.model_validate_json(answer.body).order_id)
+            return Accepted(_Done.model_validate_json(answer.body).order_id, answer.status)
         error = _Error.model_validate_json(answer.body)
     except ValidationError:
-        return Unknown(f"an unreadable answer with status {answer.status}")
+        return Unknown(f"an unreadable answer with status {answer.status}", answer.status)
     if answer.status == 429:
-        return RateLimited(error.message)
+        return RateLimited(error.message, answer.status)
     if (answer.status, error.error) in REFUSALS:
-        return Refused(error.error, error.message, ends_session=error.error == "TokenException")
-    return Unknown(f"{answer.status} {error.error}: {error.message}")
+        ends_session = error.error == "TokenException"
+        return Refused(error.error, error.message, ends_session=ends_session, status=answer.status)
+    return Unknown(f"{answer.status} {error.error}: {error.message}", answer.status)

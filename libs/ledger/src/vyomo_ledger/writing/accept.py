@@ -12,12 +12,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
+from vyomo_contracts.messages import Principal
 from vyomo_contracts.orders import Order
 from vyomo_contracts.topology import partition_of
+from vyomo_contracts.vocabulary import OrderState
 from vyomo_ledger.orders import ORDER_COLUMNS, order_of
 from vyomo_ledger.sequence import HORIZON_SQL, TRANSACTION_SQL
 from vyomo_ledger.writing.bodies import event_body, event_type, order_changed
 from vyomo_ledger.writing.publishing import Publication
+from vyomo_ledger.writing.trails import of_acceptance, recorded
 from vyomo_service_kit.database import Connection, Row
 
 
@@ -44,6 +47,8 @@ class NewOrder:
     idempotency_key: str
     body_hash: str
     terms: Terms = UNCONDITIONAL
+    principal: Principal | None = None
+    """Who asked for it; recorded with the first event."""
 
     @property
     def key_use(self) -> "KeyUse":
@@ -175,14 +180,15 @@ LEFT JOIN ledger.broker_orders o ON o.account_id = l.account_id AND o.idempotenc
 
 
 async def accept_orders(
-    connection: Connection, orders: Sequence[NewOrder], *, partitions: int
+    connection: Connection, orders: Sequence[NewOrder], *, partitions: int, component: str = "order-router"
 ) -> tuple[list[Acceptance], list[Publication]]:
     """Record the orders and tell what became of each, in order, with what is to be published now that it is committed.
 
     Two equal keys in one list: the first is inserted, the second is answered as its replay.
     """
     bodies = [event_body(new.order, ()) for new in orders]
-    rows = await connection.fetch(_ACCEPT, *_columns(orders, bodies, partitions))
+    kept = [recorded(body, _trail(new, component)) for new, body in zip(orders, bodies, strict=True)]
+    rows = await connection.fetch(_ACCEPT, *_columns(orders, kept, partitions))
     answers: list[Acceptance | None] = [None] * len(orders)
     refused: dict[int, Outdated | TooFast] = {}
     publications: dict[int, Publication] = {}
@@ -207,6 +213,17 @@ async def accept_orders(
             # A used key stands for its order, whatever would be said of a new one now.
             answers[index] = answer if isinstance(answer, Replayed) else refused.get(index, answer)
     return [answer for answer in answers if answer is not None], list(publications.values())
+
+
+def _trail(new: NewOrder, component: str) -> str:
+    return of_acceptance(
+        component,
+        new.principal,
+        idempotency_key=new.idempotency_key,
+        body_hash=new.body_hash,
+        approved=new.order.state is not OrderState.DENIED,
+        risk_version=new.terms.risk_version,
+    )
 
 
 def _place(row: Row) -> int:

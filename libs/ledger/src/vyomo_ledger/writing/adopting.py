@@ -15,6 +15,7 @@ from vyomo_contracts.topology import partition_of
 from vyomo_ledger.sequence import HORIZON_SQL, TRANSACTION_SQL
 from vyomo_ledger.writing.bodies import event_body, order_changed
 from vyomo_ledger.writing.publishing import Publication
+from vyomo_ledger.writing.trails import by, recorded
 from vyomo_service_kit.database import Connection
 
 EVENT_TYPE: Final = "order.adopted"
@@ -86,15 +87,21 @@ ORDER BY i.place
 
 
 async def adopt_orders(
-    connection: Connection, account_id: int, adoptions: Sequence[Adoption], *, partitions: int
+    connection: Connection,
+    account_id: int,
+    adoptions: Sequence[Adoption],
+    *,
+    partitions: int,
+    component: str,
 ) -> tuple[list[Order], list[Publication]]:
     """Those that were not there yet, and what is to be published."""
     partition = partition_of(account_id, partitions)
     bodies = [event_body(each.order, each.fills) for each in adoptions]
+    trail = by(component)
     rows = [
         {
             "place": place,
-            "body": orjson.Fragment(body),
+            "body": orjson.Fragment(recorded(body, trail)),
             "idempotency_key": each.idempotency_key,
             "body_hash": hashlib.sha256(each.idempotency_key.encode()).hexdigest(),
         }

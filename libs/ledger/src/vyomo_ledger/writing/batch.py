@@ -23,6 +23,7 @@ from vyomo_ledger.writing.bodies import (
 )
 from vyomo_ledger.writing.changes import Change
 from vyomo_ledger.writing.publishing import Publication
+from vyomo_ledger.writing.trails import recorded, with_answer
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,8 +77,9 @@ class _Group:
 class Batch:
     """Filled in the order in which events are published: orders, positions, holdings, funds."""
 
-    def __init__(self, partitions: int) -> None:
+    def __init__(self, partitions: int, trail: str = "") -> None:
         self._partitions = partitions
+        self._trail = trail
         self._groups: dict[tuple[str, int], _Group] = {}
         self._orders: list[str] = []
         self._fills: list[str] = []
@@ -98,7 +100,7 @@ class Batch:
                 {
                     "place": place,
                     "event_type": event_type(change.before, order),
-                    "body": orjson.Fragment(body),
+                    "body": orjson.Fragment(recorded(body, with_answer(self._trail, change.answer))),
                     "pending_stage": change.pending_stage,
                     "pending_parameters": change.pending_parameters,
                     "send_deadline": change.send_deadline,

@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Any
 
 from vyomo_contracts.orders import Fill, Order
+from vyomo_contracts.trail import BrokerAnswer
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -19,6 +20,7 @@ class Change:
     """None leaves the stage as it is while an action is pending; it goes with the action."""
     pending_parameters: dict[str, Any] | None = None
     send_deadline: datetime | None = None
+    answer: BrokerAnswer | None = None
 
     def followed_by(self, later: "Change") -> "Change":
         return replace(
@@ -30,4 +32,5 @@ class Change:
             pending_stage=later.pending_stage or self.pending_stage,
             pending_parameters=later.pending_parameters or self.pending_parameters,
             send_deadline=later.send_deadline or self.send_deadline,
+            answer=later.answer or self.answer,
         )

@@ -14,11 +14,13 @@ from typing import Final, Protocol
 import structlog
 from asyncpg.exceptions import DeadlockDetectedError, LockNotAvailableError
 
+from vyomo_contracts.messages import Principal
 from vyomo_contracts.risk import AccountTrading, Control, RiskDecision, RiskLimits
 from vyomo_contracts.vocabulary import ControlCause, ControlScope, TradingState
 from vyomo_ledger.sequence import HORIZON_SQL, MAX_EVENTS_PER_TRANSACTION, TRANSACTION_SQL
 from vyomo_ledger.writing.bodies import risk_changed, text_of
 from vyomo_ledger.writing.publishing import Publication
+from vyomo_ledger.writing.trails import by, recorded
 from vyomo_service_kit.database import Connection, Database, RecordUnavailableError
 
 log = structlog.get_logger()
@@ -50,6 +52,8 @@ class Switch:
     reason: str
     actor: str
     until: datetime | None = None
+    principal: Principal | None = None
+    """Who threw it; None where a service or the operator did."""
 
 
 def covers(control: str, lane: str) -> str:
@@ -135,9 +139,10 @@ class Controls:
         RecordUnavailableError: nothing is known to have been done; repeating it is safe.
     """
 
-    def __init__(self, database: Database, publisher: Publishing) -> None:
+    def __init__(self, database: Database, publisher: Publishing, *, component: str = "order-router") -> None:
         self._database = database
         self._publisher = publisher
+        self._component = component
 
     async def throw(self, switch: Switch, at: datetime) -> list[AccountTrading]:
         """The accounts it covers, as they now are. When this returns, no claim that the switch forbids commits any more.
@@ -158,7 +163,14 @@ class Controls:
         raise RecordUnavailableError("an account's lane was held too long")
 
     async def set_limits(
-        self, user_id: str, account_id: int | None, limits: RiskLimits, *, actor: str, at: datetime
+        self,
+        user_id: str,
+        account_id: int | None,
+        limits: RiskLimits,
+        *,
+        actor: str,
+        at: datetime,
+        principal: Principal | None = None,
     ) -> list[AccountTrading]:
         """Replace one level's limits.
 
@@ -184,15 +196,15 @@ class Controls:
                     limits=limits,
                     accounts=tuple(accounts),
                 )
-                publications = await _record(connection, [decision], at)
+                publications = await _record(connection, [decision], at, by(self._component, principal))
         except (LockNotAvailableError, DeadlockDetectedError) as error:
             raise RecordUnavailableError(str(error)) from error
         self._publisher.publish(publications)
         return accounts
 
-    async def record(self, decision: RiskDecision) -> None:
+    async def record(self, decision: RiskDecision, principal: Principal | None = None) -> None:
         async with self._database.transaction() as connection:
-            publications = await _record(connection, [decision], decision.at)
+            publications = await _record(connection, [decision], decision.at, by(self._component, principal))
         self._publisher.publish(publications)
 
     async def due(self, at: datetime) -> list[Control]:
@@ -218,7 +230,10 @@ class Controls:
             accounts = [AccountTrading.model_validate(dict(row)) for row in rows]
             if switch.scope is ControlScope.ACCOUNT and not accounts:
                 raise NoSuchAccountError(int(switch.scope_id))
-            publications = await _record(connection, _decisions(switch, accounts, at), at)
+            component = switch.actor if switch.principal is None else self._component
+            publications = await _record(
+                connection, _decisions(switch, accounts, at), at, by(component, switch.principal)
+            )
         return accounts, publications
 
 
@@ -246,14 +261,14 @@ def _decisions(switch: Switch, accounts: Sequence[AccountTrading], at: datetime)
 
 
 async def _record(
-    connection: Connection, decisions: Sequence[RiskDecision], at: datetime
+    connection: Connection, decisions: Sequence[RiskDecision], at: datetime, trail: str
 ) -> list[Publication]:
     bodies = [text_of(decision) for decision in decisions]
     rows = await connection.fetch(
         _RECORD,
         [decision.user_id for decision in decisions],
         [decision.type for decision in decisions],
-        bodies,
+        [recorded(body, trail) for body in bodies],
         at,
     )
     if not rows:

@@ -82,7 +82,7 @@ class Halting:
 
     async def _deny(self, rows: Sequence[Mapping[str, Any]]) -> int:
         reasons = {row["order_id"]: row for row in rows}
-        async with self._ledger.transaction() as transaction:
+        async with self._ledger.transaction(part="halting") as transaction:
             orders = await transaction.lock((row["account_id"], row["order_id"]) for row in rows)
             # Whoever cancelled or sent one meanwhile was faster.
             unsent = [order for order in orders.values() if order.state is OrderState.NEW]
@@ -92,7 +92,7 @@ class Halting:
 
     async def _cancel(self, rows: Sequence[Mapping[str, Any]]) -> int:
         reasons = {row["order_id"]: row["why"] for row in rows}
-        async with self._ledger.transaction() as transaction:
+        async with self._ledger.transaction(part="halting") as transaction:
             orders = await transaction.lock((row["account_id"], row["order_id"]) for row in rows)
             pending = [
                 order

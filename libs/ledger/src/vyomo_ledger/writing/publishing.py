@@ -51,7 +51,7 @@ class EventPublisher:
         self._database = database
         self._clock = clock
         self._identifiers = identifiers
-        self._source = source
+        self.source = source
         self._in_flight: set[asyncio.Task[None]] = set()
         self._stored: list[int] = []
         self._some_stored = asyncio.Event()
@@ -99,7 +99,7 @@ class EventPublisher:
                 type=BrokerEvents.TYPE,
                 time=self._clock.now(),
                 correlation_id=self._identifiers.message_id(),
-                source=self._source,
+                source=self.source,
                 items=(),
             )
             await self._bus.store(

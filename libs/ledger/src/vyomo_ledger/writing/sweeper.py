@@ -58,7 +58,7 @@ class Sweeper:
             reason_code=ReasonCode.EXPIRED_UNSENT,
             reason="not sent before its deadline: the broker or its worker could not be reached",
         )
-        async with self._ledger.transaction() as transaction:
+        async with self._ledger.transaction(part="sweeper") as transaction:
             # One that somebody holds is being claimed or cancelled, or is there again in a second: the others do not wait for it.
             orders = await transaction.lock(
                 ((row["account_id"], row["order_id"]) for row in rows), only_free=True

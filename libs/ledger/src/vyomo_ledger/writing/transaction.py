@@ -19,6 +19,7 @@ from vyomo_contracts.lifecycle import Illegal as IllegalUpdate
 from vyomo_contracts.orders import Fill, Order
 from vyomo_contracts.portfolio import Funds, Holding, Position
 from vyomo_contracts.sessions import BrokerSession
+from vyomo_contracts.trail import BrokerAnswer
 from vyomo_contracts.vocabulary import OrderState, PendingAction
 from vyomo_ledger.orders import ORDER_COLUMNS, order_of
 from vyomo_ledger.writing import claiming
@@ -50,6 +51,8 @@ class Step:
     superseded_fills: tuple[str, ...] = ()
     """Trade ids of derived fills that `fills` replaces; they are deleted."""
     send_deadline: datetime | None = None
+    answer: BrokerAnswer | None = None
+    """The broker's words that caused it."""
 
 
 _LOCK_ORDERS: Final = f"""
@@ -70,8 +73,9 @@ DELETE FROM ledger.fills WHERE account_id = ANY($1::bigint[]) AND trade_id = ANY
 class LedgerTransaction:
     """Made by `Ledger.transaction`. Everything is written when the block is left without an exception."""
 
-    def __init__(self, connection: Connection, *, partitions: int) -> None:
+    def __init__(self, connection: Connection, *, partitions: int, trail: str = "") -> None:
         self.connection = connection
+        self._trail = trail
         self._partitions = partitions
         self._changes: dict[str, Change] = {}
         self._positions: list[Position] = []
@@ -169,18 +173,24 @@ class LedgerTransaction:
         self._add(Change(before=order, after=after, pending_stage="SUBMITTING", send_deadline=send_deadline))
         return after
 
-    def put_back(self, order: Order, at: datetime) -> None:
+    def put_back(self, order: Order, at: datetime, answer: BrokerAnswer | None = None) -> None:
         """A claimed action that was proved unsent waits again."""
         if order.pending_action is not None:
             after = order.model_copy(update={"version": order.version + 1, "updated_at": at})
-            self._add(Change(before=order, after=after, pending_stage="PREPARED"))
+            self._add(Change(before=order, after=after, pending_stage="PREPARED", answer=answer))
 
     def refill(self, step: Step) -> None:
         """Real trades for derived fills of an order that is otherwise as it was: a new version with the same terms and state."""
         before = self.current(step.order)
         after = before.model_copy(update={"version": before.version + 1, "updated_at": step.update.at})
         self._add(
-            Change(before=before, after=after, fills=step.fills, superseded_fills=step.superseded_fills)
+            Change(
+                before=before,
+                after=after,
+                fills=step.fills,
+                superseded_fills=step.superseded_fills,
+                answer=step.answer,
+            )
         )
 
     def announce_alert(self, alert_id: int, alert: Alert) -> None:
@@ -228,7 +238,7 @@ class LedgerTransaction:
         if superseded:
             accounts, trade_ids = zip(*superseded, strict=True)
             await self.connection.execute(_DELETE_DERIVED, list(accounts), list(trade_ids))
-        batch = Batch(self._partitions)
+        batch = Batch(self._partitions, trail=self._trail)
         batch.add_orders(self._changes.values())
         batch.add_positions(self._positions)
         batch.add_holdings(self._holdings)
@@ -263,6 +273,7 @@ class LedgerTransaction:
                     fills=step.fills,
                     superseded_fills=step.superseded_fills,
                     send_deadline=step.send_deadline,
+                    answer=step.answer,
                 )
             )
         return result

@@ -162,6 +162,15 @@ _EVENTS: Final[list[Shown]] = [
         "recordedAt": _ORDER["orderTime"],
         "order": _ORDER,
         "trades": [],
+        "by": {
+            "component": "order-router",
+            "userId": "default_user",
+            "keyId": "3fK9aZ0q",
+            "address": "203.0.113.7",
+            "userAgent": "my-strategy/1.4",
+        },
+        "asked": {"idempotencyKey": "signal-42-leg-1", "bodyHash": "9f2c" * 16},
+        "decision": {"approved": True, "riskVersion": 3},
     },
     {
         "kind": "order",
@@ -170,6 +179,7 @@ _EVENTS: Final[list[Shown]] = [
         "recordedAt": _TRADE["tradeTime"],
         "order": _FILLED,
         "trades": [_TRADE],
+        "by": {"component": "worker-paper"},
     },
 ]
 

@@ -3,12 +3,14 @@
 from collections.abc import Sequence
 from typing import Any, Final
 
+import msgspec
 from sqlalchemy import Select, Table, bindparam, literal_column, select, union_all
 
 from vyomo_contracts.risk import RiskDecision
 from vyomo_gateway.identity.authentication import Caller
 from vyomo_gateway.orders.reads import event_view
 from vyomo_gateway.orders.schemas import OrderEventView
+from vyomo_gateway.orders.trails import actor_in
 from vyomo_gateway.reading import Reader, Records, Statement
 from vyomo_gateway.risk.schemas import RiskEventView
 from vyomo_ledger.sequence import HORIZON_SQL
@@ -71,5 +73,8 @@ async def _horizon(reader: Reader) -> int:
 
 def _view(row: Row) -> OrderEventView | RiskEventView:
     if row["type"].startswith("risk."):
-        return RiskEventView.of(RiskDecision.model_validate_json(row["body"]), row["sequence"])
+        body = msgspec.json.decode(row["body"])
+        return RiskEventView.of(
+            RiskDecision.model_validate_json(row["body"]), row["sequence"], actor_in(body)
+        )
     return event_view(row)

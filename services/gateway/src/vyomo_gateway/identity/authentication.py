@@ -35,6 +35,14 @@ class Caller:
     def user_id(self) -> str:
         return self.principal.user_id
 
+    def seen_at(self, address: str | None, user_agent: str | None) -> "Caller":
+        """The same caller, with where this request came from."""
+        known = self.principal
+        principal = Principal(
+            user_id=known.user_id, key_id=known.key_id, address=address, user_agent=user_agent
+        )
+        return Caller(principal, self.scopes)
+
     def require(self, scope: Scope) -> None:
         if scope not in self.scopes:
             raise ScopeMissingError(scope)

@@ -15,6 +15,7 @@ from vyomo_gateway.edge.docs_page import ASSET_PATHS
 from vyomo_gateway.edge.errors import as_api_error
 from vyomo_gateway.edge.problems import UserMismatchError
 from vyomo_gateway.edge.shield import deny
+from vyomo_gateway.identity.addresses import Origins
 from vyomo_gateway.identity.authentication import Authenticator, Caller
 
 PUBLIC_PATHS: Final = frozenset({"/", "/docs", "/openapi.json", "/api/health"} | ASSET_PATHS)
@@ -23,9 +24,10 @@ _CALLER: Final = "vyomo.caller"
 
 
 class Guard:
-    def __init__(self, app: ASGIApp, authenticator: Authenticator) -> None:
+    def __init__(self, app: ASGIApp, authenticator: Authenticator, origins: Origins) -> None:
         self._app = app
         self._authenticator = authenticator
+        self._origins = origins
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] not in {"http", "websocket"} or scope["path"] in PUBLIC_PATHS:
@@ -42,14 +44,16 @@ class Guard:
 
     async def _admit(self, scope: Scope) -> Caller:
         caller = await self._authenticator.authenticate(authorization_of(scope))
-        caller.require(KeyScope.READ if scope.get("method", "GET") in _READING else KeyScope.TRADE)
+        reads = scope.get("method", "GET") in _READING
+        caller.require(KeyScope.READ if reads else KeyScope.TRADE)
         query: bytes = scope["query_string"]
         if query:
             # Decoded first: `%75serId` is `userId` to every reader behind this one.
             for name, value in parse_qsl(query.decode("latin-1"), keep_blank_values=True):
                 if name == "userId" and value != caller.user_id:
                     raise UserMismatchError
-        return caller
+        # What changes something is recorded with where it came from.
+        return caller if reads else caller.seen_at(*self._origins.of(scope))
 
 
 def authorization_of(scope: Scope) -> str | None:

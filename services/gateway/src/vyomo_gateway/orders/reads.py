@@ -9,6 +9,7 @@ from sqlalchemy import bindparam, select
 from vyomo_contracts.orders import Fill, Order
 from vyomo_gateway.edge.encoding import number, optional_number, time_text
 from vyomo_gateway.orders.schemas import OrderEventView, OrderView, TradeView
+from vyomo_gateway.orders.trails import actor_in, asked_in, broker_answer_in, decision_in
 from vyomo_gateway.reading import Statement
 from vyomo_ledger import orders as ledger_orders
 from vyomo_ledger.tables import broker_orders, fills, order_events
@@ -94,4 +95,8 @@ def event_view(row: Row) -> OrderEventView:
         recorded_at=time_text(row["recorded_at"]),
         order=OrderView.of(Order.model_validate(body["order"])),
         trades=[TradeView.of(Fill.model_validate(fill)) for fill in body["fills"]],
+        by=actor_in(body),
+        asked=asked_in(body),
+        decision=decision_in(body),
+        broker_answer=broker_answer_in(body),
     )

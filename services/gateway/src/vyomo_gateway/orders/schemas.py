@@ -21,6 +21,7 @@ from vyomo_contracts.vocabulary import (
 )
 from vyomo_gateway.edge.bodies import Body, JsonPrice, Text, WholeNumber
 from vyomo_gateway.edge.encoding import Time, View, number, optional_number, time_text
+from vyomo_gateway.orders.trails import ActorView, AskedView, BrokerAnswerView, DecisionView
 
 
 class OrderBody(Body):
@@ -164,6 +165,11 @@ class OrderEventView(View, frozen=True, kw_only=True, tag_field="kind", tag="ord
     order: OrderView
     trades: list[TradeView]
     """The trades this change brought."""
+    by: ActorView | UnsetType = UNSET
+    asked: AskedView | UnsetType = UNSET
+    """In the first event of an order that was asked for here."""
+    decision: DecisionView | UnsetType = UNSET
+    broker_answer: BrokerAnswerView | UnsetType = UNSET
 
 
 class OrderAnswer(View, frozen=True, kw_only=True):

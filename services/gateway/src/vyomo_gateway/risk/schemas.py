@@ -16,6 +16,7 @@ from vyomo_contracts.vocabulary import Broker, ControlCause, ControlScope, Tradi
 from vyomo_gateway.edge.bodies import Body, only_numbers
 from vyomo_gateway.edge.encoding import Time, View, optional_number, time_text
 from vyomo_gateway.orders.schemas import OrderView
+from vyomo_gateway.orders.trails import ActorView
 
 Reason = Annotated[str, StringConstraints(min_length=1, max_length=256, pattern=r"^[^\x00-\x1f\x7f]+$")]
 _Numeric = BeforeValidator(only_numbers)
@@ -159,9 +160,11 @@ class RiskEventView(View, frozen=True, kw_only=True, tag_field="kind", tag="risk
     limits: RiskLimitsView | None
     accounts: list[AccountTradingView]
     order_ids: list[str]
+    by: ActorView | UnsetType = UNSET
+    """Who it was and where from, as the record has it."""
 
     @classmethod
-    def of(cls, decision: RiskDecision, sequence: int) -> "RiskEventView":
+    def of(cls, decision: RiskDecision, sequence: int, by: ActorView | UnsetType = UNSET) -> "RiskEventView":
         return cls(
             sequence=sequence,
             type=decision.type,
@@ -176,6 +179,7 @@ class RiskEventView(View, frozen=True, kw_only=True, tag_field="kind", tag="risk
             limits=None if decision.limits is None else RiskLimitsView.of(decision.limits),
             accounts=[AccountTradingView.of(account) for account in decision.accounts],
             order_ids=list(decision.order_ids),
+            by=by,
         )
 
 
