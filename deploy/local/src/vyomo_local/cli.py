@@ -7,6 +7,7 @@ from pathlib import Path
 
 from vyomo_local import outside
 from vyomo_local.api_keys import add_key_commands, manage_keys
+from vyomo_local.audit import add_audit_commands, audit
 from vyomo_local.dead_letters import add_dead_letter_commands, manage_dead_letters
 from vyomo_local.state import StateFolder, default_state_folder
 from vyomo_local.system import DEFAULT_HTTP_PORT, VYOMO, System
@@ -20,6 +21,7 @@ examples:
   ./vyomo logs order-router -f      follow one service's log
   ./vyomo key                       API key of the local user
   ./vyomo key new bot --scope read  another key; also: key list, key revoke ID
+  ./vyomo audit verify              prove that no recorded event was changed or removed
   ./vyomo down                      stop what runs in the background
   ./vyomo test libs -k money        run some tests
   ./vyomo --state /srv/vyomo up     keep all data and tools elsewhere
@@ -106,6 +108,12 @@ def _parser() -> argparse.ArgumentParser:
         "./vyomo dead-letters list",
     )
     add_dead_letter_commands(letters, common)
+    audits = add(
+        "audit",
+        "prove that the record's events are as they were sealed; exit code 0 whole, 1 not, 3 not verified",
+        "./vyomo audit verify --json",
+    )
+    add_audit_commands(audits, common)
     add("doctor", "check machine, disk, clock, ports, bus and database, and say what to do", "./vyomo doctor")
     add(
         "test",
@@ -202,6 +210,10 @@ def _dead_letters(options: argparse.Namespace, state: StateFolder, *_: object) -
     return manage_dead_letters(state, options)
 
 
+def _audit(options: argparse.Namespace, state: StateFolder, *_: object) -> int:
+    return audit(state, options)
+
+
 def _events_url(_: argparse.Namespace, state: StateFolder, *__: object) -> int:
     from vyomo_local.status import events_url  # noqa: PLC0415
 
@@ -261,6 +273,7 @@ _COMMANDS: dict[str, Callable[[argparse.Namespace, StateFolder, System, list[str
     "down": _down,
     "status": _status,
     "key": _key,
+    "audit": _audit,
     "events-url": _events_url,
     "logs": _logs,
     "dead-letters": _dead_letters,

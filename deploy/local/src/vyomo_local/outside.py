@@ -39,6 +39,17 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         )
 
 
+def add_database_option(parser: argparse.ArgumentParser, summary: str) -> None:
+    """`--postgres` alone, for what only reads the record."""
+    parser.add_argument(
+        "--postgres",
+        metavar="@FILE",
+        type=_read,
+        default=os.environ.get(POSTGRES_VARIABLE) or None,
+        help=f"{summary}: its URL in a file, or the URL itself (default: {POSTGRES_VARIABLE}, if set)",
+    )
+
+
 def hide_from_command_line(nats_url: str | None, postgres_url: str | None) -> None:
     """Start this process anew without the URLs among its arguments, if some are; the process id stays."""
     kept = _without_urls(sys.orig_argv)

@@ -108,6 +108,33 @@ def _postgres(state: StateFolder) -> Iterator[Finding]:
     if letters:
         advice = f"{command(state, 'dead-letters', 'list')}, then show, replay or discard"
         yield warn("messages", f"{letters} could not be handled and were set aside", advice)
+    yield from _audit(state, url)
+
+
+def _audit(state: StateFolder, url: str) -> Iterator[Finding]:
+    try:
+        alerts = asyncio.run(_read_alerts(url))
+    except Exception as error:  # noqa: BLE001 - the line says it and the other checks go on
+        yield warn("audit", f"alerts cannot be read: {error}", command(state, "audit", "verify"))
+        return
+    for alert in alerts:
+        yield fail("audit", alert, command(state, "audit", "verify"))
+    if not alerts:
+        yield ok("audit", f"nothing found wrong; {command(state, 'audit', 'verify')} looks again")
+
+
+async def _read_alerts(url: str) -> list[str]:
+    """Those of the installation itself that stand."""
+    import asyncpg  # noqa: PLC0415
+
+    connection = await asyncpg.connect(url, timeout=5)
+    try:
+        rows = await connection.fetch(
+            "SELECT message FROM ledger.alerts WHERE account_id = 0 AND cleared_at IS NULL ORDER BY id"
+        )
+        return [row["message"] for row in rows]
+    finally:
+        await connection.close()
 
 
 async def _read_settings(url: str) -> tuple[dict[str, str], int]:

@@ -177,6 +177,7 @@ class Startup:
             "VYOMO_NATS_URL": self._nats_url,
             "VYOMO_POSTGRES_URL": self._postgres_url,
             "VYOMO_KEYS_DIR": str(self._state.keys),
+            "VYOMO_AUDIT_ANCHORS": str(self._state.anchors),
             "VYOMO_HTTP_HOST": self._options.host,
             "VYOMO_HTTP_PORT": str(port),
             "VYOMO_LOG_FORMAT": "json",

@@ -46,6 +46,11 @@ class StateFolder:
         return self.root / "api-key"
 
     @property
+    def anchors(self) -> Path:
+        """What the audit chain was at some moments: outside the database, so that a chain made anew does not fit it."""
+        return self.root / "audit" / "anchors.jsonl"
+
+    @property
     def status(self) -> Path:
         return self.root / "status.json"
 
@@ -59,7 +64,7 @@ class StateFolder:
         return self.root / "supervisor.process"
 
     def create(self) -> None:
-        for folder in (self.root, self.logs, self.keys, self.services):
+        for folder in (self.root, self.logs, self.keys, self.services, self.anchors.parent):
             private_folder(folder)
 
     def running_supervisor(self) -> ProcessRecord | None:

@@ -7,11 +7,13 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from vyomo_contracts.risk import ORDER_RATES, OrderRate, RiskLimits
 from vyomo_contracts.topology import EVENTS, SYNC_CONSUMER, worker_consumer
 from vyomo_contracts.vocabulary import Broker
+from vyomo_ledger.auditing import AnchorFile
 from vyomo_ledger.instruments import InstrumentDirectory
 from vyomo_ledger.writing import Controls, EventPublisher, Halting, Ledger
 from vyomo_ledger.writing.dead_letters import DeadLetterCare
 from vyomo_ledger.writing.leases import Lease
 from vyomo_ledger.writing.relay import Relay
+from vyomo_ledger.writing.sealer import LEASE, AuditSealer, AuditWatch
 from vyomo_ledger.writing.stream_audit import EVERY_SECONDS, StreamAudit
 from vyomo_ledger.writing.sweeper import Sweeper
 from vyomo_order_router.accounts import AccountService
@@ -42,6 +44,9 @@ SWEEP_SECONDS = 1.0
 RISK_SECONDS = 1.0
 PRESSURE_SECONDS = 1.0
 TOPOLOGY_SECONDS = 5.0
+SEAL_SECONDS = 1.0
+AUDIT_SECONDS = 5.0
+"""How often it is asked whether the hourly pass is due."""
 LOCK_SECONDS = 1.0
 """Twice this, for a list and then for its busy account alone, is within what a caller waits for its answer."""
 
@@ -101,13 +106,13 @@ async def order_router(settings: OrderRouterSettings) -> AsyncGenerator[None]:
         )
 
         holder = identifiers.message_id()
-        audit = StreamAudit(
+        stream_audit = StreamAudit(
             database, bus, Lease(database, name="stream-audit", holder=holder), partitions=settings.partitions
         )
 
         async def declare() -> None:
             if EVENTS.name in await declare_topology(bus.stored, CONSUMERS):
-                audit.stream_is_new()
+                stream_audit.stream_is_new()
 
         await bus.connect()
         await declare()
@@ -125,10 +130,22 @@ async def order_router(settings: OrderRouterSettings) -> AsyncGenerator[None]:
         )
         watch = RiskWatch(controls, risk, prices, clock, Lease(database, name="risk", holder=holder))
 
+        sealer = AuditSealer(database, clock, Lease(database, name=LEASE, holder=holder))
+        audit = AuditWatch(
+            database,
+            clock,
+            sealer,
+            None if settings.audit_anchors is None else AnchorFile(settings.audit_anchors),
+            every_seconds=settings.audit_verify_seconds,
+        )
+
         async def relay_once() -> None:
             await relay.run_once()
 
-        async def audit_once() -> None:
+        async def audit_stream_once() -> None:
+            await stream_audit.run_once()
+
+        async def verify_once() -> None:
             await audit.run_once()
 
         loops = [
@@ -144,9 +161,13 @@ async def order_router(settings: OrderRouterSettings) -> AsyncGenerator[None]:
                     name="pressure",
                 )
             ),
+            asyncio.create_task(repeat(sealer.run_once, every_seconds=SEAL_SECONDS, name="audit.seal")),
+            asyncio.create_task(repeat(verify_once, every_seconds=AUDIT_SECONDS, name="audit.verify")),
             asyncio.create_task(repeat(watch.run_once, every_seconds=RISK_SECONDS, name="risk")),
             asyncio.create_task(
-                repeat(audit_once, every_seconds=EVERY_SECONDS, name="stream-audit", wake=audit.due)
+                repeat(
+                    audit_stream_once, every_seconds=EVERY_SECONDS, name="stream-audit", wake=stream_audit.due
+                )
             ),
             asyncio.create_task(repeat(care.run_once, every_seconds=RISK_SECONDS, name="dead-letters")),
             asyncio.create_task(repeat(declare, every_seconds=TOPOLOGY_SECONDS, name="topology")),

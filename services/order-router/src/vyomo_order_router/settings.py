@@ -1,4 +1,5 @@
 from decimal import Decimal
+from pathlib import Path
 
 from pydantic import Field
 
@@ -19,6 +20,10 @@ class OrderRouterSettings(ServiceSettings):
     """An unsent MARKET or SL-M order expires then: an outage must not release old market orders in a burst."""
     limit_order_seconds: float = Field(default=30.0, gt=0)
     """The same for orders with a price."""
+    audit_anchors: Path | None = None
+    """File outside the database that the audit chain's state is added to; without it the log alone tells of it."""
+    audit_verify_seconds: float = Field(default=3600.0, gt=0)
+    """How often the whole chain is recomputed."""
 
     def order_seconds(self, order_type: OrderType) -> float:
         """For how long an order of this type may be sent."""

@@ -1,5 +1,6 @@
 """Raising an alert in the transaction that learnt of its cause: recorded with it, logged as an error, told on the bus after it."""
 
+from datetime import datetime
 from typing import Final
 
 import structlog
@@ -10,6 +11,9 @@ from vyomo_ledger.writing.transaction import LedgerTransaction
 from vyomo_service_kit.database import Connection
 
 log = structlog.get_logger()
+
+INSTALLATION: Final = 0
+"""As an alert's account: none, the installation itself."""
 
 _RAISE: Final = """
 INSERT INTO ledger.alerts (account_id, user_id, broker, code, subject, message, raised_at)
@@ -47,6 +51,16 @@ async def raise_alert(transaction: LedgerTransaction, alert: Alert) -> bool:
     )
     transaction.announce_alert(raised, alert)
     return True
+
+
+async def raise_installation_alert(
+    connection: Connection, code: AlertCode, subject: str, message: str, at: datetime
+) -> bool:
+    """For who runs the installation: it is of no account, so no user's client hears of it. True if it is new."""
+    raised = await connection.fetchval(_RAISE, INSTALLATION, "", "", code, subject, message, at)
+    if raised is not None:
+        log.error("alert.raised", account_id=INSTALLATION, code=code, subject=subject, message=message)
+    return raised is not None
 
 
 async def alert_reopened(transaction: LedgerTransaction, before: Order, broker_order_id: str) -> None:

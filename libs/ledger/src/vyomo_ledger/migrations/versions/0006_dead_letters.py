@@ -3,7 +3,7 @@
 from alembic import op
 
 revision = "0006_dead_letters"
-down_revision = "0004_sessions"
+down_revision = "0005_audit"
 
 STATEMENTS = (
     # Messages no consumer could take, and outbox rows nobody could publish. Their content is what the bus carries: no credentials.
