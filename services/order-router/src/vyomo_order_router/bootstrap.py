@@ -27,6 +27,7 @@ from vyomo_order_router.controlling import Controlling
 from vyomo_order_router.doorbell import Doorbell
 from vyomo_order_router.exiting import Exiting
 from vyomo_order_router.handlers import SOURCE, Replying, register_handlers
+from vyomo_order_router.loops import Loop, running
 from vyomo_order_router.placing import OrderPlacing
 from vyomo_order_router.pressure import Pressure, PressureGauge
 from vyomo_order_router.risk_handlers import register_risk_handlers
@@ -37,14 +38,8 @@ from vyomo_service_kit.clock import SystemClock
 from vyomo_service_kit.database import open_database
 from vyomo_service_kit.identifiers import TimeOrderedIdentifiers
 from vyomo_service_kit.logging import configure_logging
-from vyomo_service_kit.runtime import cancel_and_wait, repeat
 
-RELAY_SECONDS = 1.0
-SWEEP_SECONDS = 1.0
-RISK_SECONDS = 1.0
-PRESSURE_SECONDS = 1.0
 TOPOLOGY_SECONDS = 5.0
-SEAL_SECONDS = 1.0
 AUDIT_SECONDS = 5.0
 """How often it is asked whether the hourly pass is due."""
 LOCK_SECONDS = 1.0
@@ -122,60 +117,36 @@ async def order_router(settings: OrderRouterSettings) -> AsyncGenerator[None]:
         await stack.enter_async_context(Advisories(bus, database, queue=SOURCE).running())
         await stack.enter_async_context(bus.draining())
 
-        relay = Relay(database, publisher, Lease(database, name="relay", holder=holder))
-        sweeper = Sweeper(ledger, clock, Lease(database, name="sweeper", holder=holder), doorbell.ring)
-        halting = Halting(ledger, clock, doorbell.ring)
         care = DeadLetterCare(
             ledger, bus, clock, identifiers, Lease(database, name="dead-letters", holder=holder)
         )
-        watch = RiskWatch(controls, risk, prices, clock, Lease(database, name="risk", holder=holder))
-
         sealer = AuditSealer(database, clock, Lease(database, name=LEASE, holder=holder))
-        audit = AuditWatch(
-            database,
-            clock,
-            sealer,
-            None if settings.audit_anchors is None else AnchorFile(settings.audit_anchors),
-            every_seconds=settings.audit_verify_seconds,
-        )
-
-        async def relay_once() -> None:
-            await relay.run_once()
-
-        async def audit_stream_once() -> None:
-            await stream_audit.run_once()
-
-        async def verify_once() -> None:
-            await audit.run_once()
-
+        anchors = None if settings.audit_anchors is None else AnchorFile(settings.audit_anchors)
+        audit = AuditWatch(database, clock, sealer, anchors, every_seconds=settings.audit_verify_seconds)
         loops = [
-            asyncio.create_task(repeat(relay_once, every_seconds=RELAY_SECONDS, name="relay")),
-            asyncio.create_task(repeat(sweeper.run_once, every_seconds=SWEEP_SECONDS, name="sweeper")),
-            asyncio.create_task(
-                repeat(halting.run_once, every_seconds=RISK_SECONDS, name="halting", wake=switched)
+            Loop("relay", Relay(database, publisher, Lease(database, name="relay", holder=holder)).run_once),
+            Loop(
+                "sweeper",
+                Sweeper(
+                    ledger, clock, Lease(database, name="sweeper", holder=holder), doorbell.ring
+                ).run_once,
             ),
-            asyncio.create_task(
-                repeat(
-                    PressureGauge(database, pressure).run_once,
-                    every_seconds=PRESSURE_SECONDS,
-                    name="pressure",
-                )
+            Loop("halting", Halting(ledger, clock, doorbell.ring).run_once, wake=switched),
+            Loop("pressure", PressureGauge(database, pressure).run_once),
+            Loop("audit.seal", sealer.run_once),
+            Loop("audit.verify", audit.run_once, every_seconds=AUDIT_SECONDS),
+            Loop(
+                "risk",
+                RiskWatch(
+                    controls, risk, prices, clock, Lease(database, name="risk", holder=holder)
+                ).run_once,
             ),
-            asyncio.create_task(repeat(sealer.run_once, every_seconds=SEAL_SECONDS, name="audit.seal")),
-            asyncio.create_task(repeat(verify_once, every_seconds=AUDIT_SECONDS, name="audit.verify")),
-            asyncio.create_task(repeat(watch.run_once, every_seconds=RISK_SECONDS, name="risk")),
-            asyncio.create_task(
-                repeat(
-                    audit_stream_once, every_seconds=EVERY_SECONDS, name="stream-audit", wake=stream_audit.due
-                )
-            ),
-            asyncio.create_task(repeat(care.run_once, every_seconds=RISK_SECONDS, name="dead-letters")),
-            asyncio.create_task(repeat(declare, every_seconds=TOPOLOGY_SECONDS, name="topology")),
+            Loop("stream-audit", stream_audit.run_once, every_seconds=EVERY_SECONDS, wake=stream_audit.due),
+            Loop("dead-letters", care.run_once),
+            Loop("topology", declare, every_seconds=TOPOLOGY_SECONDS),
         ]
-        try:
-            yield
-        finally:
-            await cancel_and_wait(*loops)
+        await stack.enter_async_context(running(loops))
+        yield
 
 
 def order_rates(settings: OrderRouterSettings) -> dict[Broker, OrderRate]:
