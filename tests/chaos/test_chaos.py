@@ -13,7 +13,7 @@ LINKS = ("services-postgresql", "services-nats", "worker-1-postgresql", "worker-
 KEPT: dict[str, Any] = {
     **dict.fromkeys(MUST_BE_ZERO, 0),
     "orders": 900,
-    "control_orders": 100,
+    "control_sent": 100,
     "control_duplicated": 9,
 }
 
@@ -51,7 +51,7 @@ def test_each_broken_promise_is_told(promise: str) -> None:
 
 def test_run_whose_control_doubles_nothing_is_a_failure_itself() -> None:
     assert violations({**KEPT, "control_duplicated": 4})
-    assert violations({**KEPT, "control_orders": 10, "control_duplicated": 0}) == []
+    assert violations({**KEPT, "control_sent": 10, "control_duplicated": 0}) == []
 
 
 def test_recovery_is_from_the_kill_to_the_first_order_sent_after_it() -> None:

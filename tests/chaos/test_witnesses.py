@@ -159,11 +159,11 @@ async def test_server_that_is_killed_comes_back_unless_it_is_held(tmp_path: Path
 @pytest.mark.timeout(20)
 async def test_clients_lose_no_patience_while_everything_stands_still() -> None:
     clients = Clients("http://127.0.0.1:1", "", [1], 1.0, 1)
-    began = clients._patience()
+    began = clients.patience()
 
     clients.freeze(True)
     await asyncio.sleep(0.3)
     clients.freeze(False)
 
-    assert clients._patience() - began < 0.2
+    assert clients.patience() - began < 0.2
     await clients.close()

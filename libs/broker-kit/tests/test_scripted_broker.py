@@ -193,3 +193,23 @@ async def test_another_process_steers_and_reads_the_truth() -> None:
 async def said(harness: httpx.AsyncClient, what: str, **content: Any) -> None:
     answer = await harness.post(f"/admin/{what}", json=content)
     assert answer.status_code == 200, answer.text
+
+
+async def test_books_of_a_long_run_forget_what_ended_and_positions_and_funds_do_not() -> None:
+    broker = ScriptedBroker()
+    venue = broker.venue
+    for side, quantity in (("BUY", 5), ("SELL", 2)):
+        broker.place_elsewhere(ACCOUNT, side=side, quantity=quantity)
+    venue.fill_next()
+    still_open = broker.place_elsewhere(ACCOUNT, quantity=1, fills=())
+    positions, funds = venue.positions(ACCOUNT), venue.funds(ACCOUNT)
+    assert positions[0]["quantity"] == 3
+    venue.book_seconds = 0.05
+    assert len(venue.book(ACCOUNT)) == 3  # they ended just now
+
+    await asyncio.sleep(0.1)
+
+    assert [row["order_id"] for row in venue.book(ACCOUNT)] == [still_open.order_id]
+    assert venue.trades(ACCOUNT) == []
+    assert (venue.positions(ACCOUNT), venue.funds(ACCOUNT)) == (positions, funds)
+    assert len(broker.orders) == 3

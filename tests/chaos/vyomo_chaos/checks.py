@@ -51,13 +51,15 @@ _LATE_SECONDS: Final = 1.0
 
 @dataclass
 class Verdict:
-    """Every figure but the first five must be 0."""
+    """Every figure but the first six must be 0."""
 
     orders: int = 0
     ambiguous: int = 0
     refused: int = 0
     unavailable: int = 0
     keys_repeated: int = 0
+    sent: int = 0
+    """Orders the broker has at least once."""
     lost: int = 0
     """Accepted orders without a row."""
     duplicated: int = 0
@@ -119,6 +121,7 @@ class Record:
         verdict.lost = len(ours - rows.keys())
         for tag, orders in held.items():
             row = mine.get(tag)
+            verdict.sent += row is not None
             if tag and row is None and orders[0]["account_id"] in known:
                 verdict.orphaned += 1
             if tag and row is not None and len(orders) > 1:
@@ -155,13 +158,3 @@ async def count_of(connection: asyncpg.Connection, query: str, *values: object) 
     count = await connection.fetchval(query, *values)
     assert isinstance(count, int)
     return count
-
-
-async def duplicated_by_control(
-    connection: asyncpg.Connection, accounts: Sequence[int], truth: Mapping[str, Any]
-) -> tuple[int, int]:
-    """Orders of the control's accounts, and how many of them the broker holds more than once."""
-    rows = await connection.fetch(_ROWS, accounts)
-    tags = {row["broker_tag"] for row in rows}
-    twice = sum(len(orders) > 1 for tag, orders in truth["orders_by_tag"].items() if tag in tags)
-    return len(rows), twice

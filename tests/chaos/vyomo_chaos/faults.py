@@ -21,6 +21,7 @@ LONGEST_PAUSE_SECONDS: Final = 7.0
 LONGEST_PARTITION_SECONDS: Final = 60.0
 COMMON_PARTITION_SECONDS: Final = 5.0
 FREEZE_SECONDS: Final = 12.0
+STRUCK_AT_STARTS: Final = 0.2
 QUEUE_SECONDS: Final = 1.5
 """Before a freeze the workers stand still this much longer than the rest: orders are waiting when it begins."""
 
@@ -105,7 +106,7 @@ class Chaos:
                     frozen = True
                     await self._strike(Fault("freeze", EVERYTHING, self.freeze_seconds))
                     began += self.freeze_seconds + QUEUE_SECONDS
-                elif fault.target not in self._under_fire:
+                elif fault.target not in self._under_fire and self._may_strike(fault, chance):
                     striking.create_task(self._strike(fault))
                 await asyncio.sleep(chance.expovariate(1 / self.every_seconds))
 
@@ -114,6 +115,11 @@ class Chaos:
             link.mend()
         self.processes.resume_all()
         await self.steer({"mix": None, "muted": False, "book_lag_seconds": 0.0, "expired_sessions": []})
+
+    def _may_strike(self, fault: Fault, chance: random.Random) -> bool:
+        """Starting is struck more seldom: where a start takes longer than the time between faults, nothing would ever be up."""
+        spared = chance.random() > STRUCK_AT_STARTS
+        return not spared or fault.kind not in {"kill", "stop"} or self.processes.is_up(fault.target)
 
     async def _strike(self, fault: Fault) -> None:
         self._under_fire.add(fault.target)

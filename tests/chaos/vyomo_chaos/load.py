@@ -86,7 +86,7 @@ class Clients:
             self._slept += now - self._asleep_since
             self._awake.set()
 
-    def _patience(self) -> float:
+    def patience(self) -> float:
         """A clock that stands still while everything does."""
         return (time.monotonic() if self._awake.is_set() else self._asleep_since) - self._slept
 
@@ -148,10 +148,10 @@ class Clients:
     async def _until_verdict(
         self, account_id: int, body: dict[str, Any], key: str
     ) -> tuple[httpx.Response, float] | None:
-        give_up_at, pause, code = self._patience() + _VERDICT_LIMIT_SECONDS, _AGAIN_SECONDS, ""
-        while self._patience() < give_up_at:
+        give_up_at, pause, code = self.patience() + _VERDICT_LIMIT_SECONDS, _AGAIN_SECONDS, ""
+        while self.patience() < give_up_at:
             await self._awake.wait()
-            sent_at, began = time.time(), self._patience()
+            sent_at, began = time.time(), self.patience()
             try:
                 response = await self._http.post(
                     f"/api/brokers/accounts/{account_id}/orders", json=body, headers={"Idempotency-Key": key}
@@ -166,7 +166,7 @@ class Clients:
                     return response, sent_at
                 code = response.json()["error"]["code"]
                 self.told.unavailable += 1
-                self.told.slow_refusals += self._patience() - began > 3.5
+                self.told.slow_refusals += self.patience() - began > 3.5
             await asyncio.sleep(pause)
             pause = min(2 * pause, _LONGEST_AGAIN_SECONDS)
         return None

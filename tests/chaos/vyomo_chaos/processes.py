@@ -42,6 +42,8 @@ class Keeper:
         self._log_path = log_path
         self._process: subprocess.Popen[bytes] | None = None
         self._stopping = False
+        self._born_at = 0
+        """Where the log of its present life begins."""
 
     @property
     def pid(self) -> int | None:
@@ -60,15 +62,24 @@ class Keeper:
             with suppress(asyncio.CancelledError):
                 await task
 
-    async def until_ready(self) -> None:
-        """The first time; how long it takes says how busy the machine is."""
+    @property
+    def is_up(self) -> bool:
+        """Whether this life of it has said that it is ready."""
+        if self.pid is None:
+            return False
+        with self._log_path.open("rb") as log:
+            log.seek(self._born_at)
+            return b"service.ready" in log.read()
+
+    async def until_up(self) -> None:
         async with asyncio.timeout(_READY_LIMIT_SECONDS):
-            while not self._log_path.exists() or b"service.ready" not in self._log_path.read_bytes():
+            while not self.is_up:
                 await asyncio.sleep(_LOOK_SECONDS)
 
     async def _keep(self) -> None:
         while not self._stopping:
             with self._log_path.open("ab") as log:
+                self._born_at = log.seek(0, os.SEEK_END)
                 self._process = subprocess.Popen(
                     self._command, env=self._environment, stdin=subprocess.DEVNULL, stdout=log, stderr=log
                 )
@@ -111,6 +122,13 @@ class Processes:
 
     def _pid(self, name: str) -> int | None:
         return self._kept[name].pid if name in self._kept else self._supervised().get(name)
+
+    def is_up(self, name: str) -> bool:
+        """Whether it has come so far that it serves."""
+        if name in self._kept:
+            return self._kept[name].is_up
+        services = json.loads((self._state / "status.json").read_text())["services"]
+        return any(each["name"] == name and each["healthy"] for each in services)
 
     def _supervised(self) -> dict[str, int]:
         """Process ids by service, and the supervisor's own, as it wrote them down."""

@@ -36,6 +36,11 @@ class KeptServer:
     def pid(self) -> int | None:
         return self.server.process.pid if self.server.process is not None and self.server.is_running else None
 
+    @property
+    def is_up(self) -> bool:
+        """Whether it was started and has not ended since."""
+        return self.server.is_running
+
     @asynccontextmanager
     async def running(self) -> AsyncGenerator["KeptServer"]:
         self.server.start()

@@ -14,7 +14,7 @@ import httpx
 from vyomo_bench.errors import BenchError
 
 _AGAIN_SECONDS: Final = 0.25
-_ANSWER_LIMIT_SECONDS: Final = 150.0
+_ANSWER_LIMIT_SECONDS: Final = 600.0
 _BROKER: Final = "zerodha"
 
 # Both rows are written once and never changed, so the transaction that wrote them is the one that committed them.

@@ -10,7 +10,7 @@ import asyncpg
 from vyomo_bench.statistics import percentile
 
 from . import canaries, evidence
-from .checks import Record, count_of, duplicated_by_control
+from .checks import Record, count_of
 from .echoes import Echoes
 from .faults import WORKER, WORKERS, Chaos, Struck
 from .load import Clients
@@ -88,7 +88,7 @@ async def _judged(
     told.keys_repeated += repeaters.answered
     truth = await world.broker.truth()
     judged = asdict(await record.judge(world.accounts.promised, told, truth))
-    ordered, twice = await duplicated_by_control(connection, world.accounts.control, truth)
+    control = await record.judge(world.accounts.control, told, truth)
     halts, late_claims = await claims_after_kill(connection, world.accounts.real)
     places, leaks = await canaries.found(connection, world.folder, world.canaries)
     examples = [*judged.pop("examples"), *late_claims, *leaks]
@@ -101,8 +101,12 @@ async def _judged(
         "kill_switches": halts,
         "keys_repeated_among_faults": repeaters.among_faults,
         "keys_with_other_body": repeaters.other_bodies,
-        "control_orders": ordered,
-        "control_duplicated": twice,
+        "control_orders": control.orders,
+        "control_sent": control.sent,
+        "control_lost": control.lost,
+        "control_duplicated": control.duplicated,
+        "control_stuck": control.stuck,
+        "control_wrongly_ended": control.wrongly_ended,
         "refusals": refusals,
         "examples": "; ".join(examples[:_EXAMPLES]),
     }

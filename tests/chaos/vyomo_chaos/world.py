@@ -133,7 +133,7 @@ async def running_world(
             processes.keep(keeper)
             await stack.enter_async_context(keeper.running())
         for keeper in kept:
-            await keeper.until_ready()
+            await keeper.until_up()
         canary = f"CANARY{secrets.token_hex(12)}"
         real = max(_FEWEST_ACCOUNTS, round(orders_per_second / _ORDERS_A_SECOND_EACH))
         yield World(
