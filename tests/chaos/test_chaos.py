@@ -41,6 +41,11 @@ def test_same_seed_draws_the_same_faults() -> None:
     assert len({fault.trouble for fault in partitions}) > 3
 
 
+def test_run_on_a_machine_without_time_for_it_says_so() -> None:
+    assert "no time" not in as_table({**KEPT, "harness_late_p99_ms": 20.0})
+    assert "no time" in as_table({**KEPT, "harness_late_p99_ms": 900.0})
+
+
 @pytest.mark.parametrize("promise", MUST_BE_ZERO)
 def test_each_broken_promise_is_told(promise: str) -> None:
     assert violations(KEPT) == []

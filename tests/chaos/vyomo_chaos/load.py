@@ -108,9 +108,11 @@ class Clients:
         await self._http.aclose()
 
     async def cancel_all(self, orders: Sequence[tuple[int, str]]) -> None:
-        for account_id, order_id in orders:
-            with suppress(httpx.HTTPError):
-                await self._http.delete(f"/api/brokers/accounts/{account_id}/orders/{order_id}")
+        await asyncio.gather(*(self._cancel(account_id, order_id) for account_id, order_id in orders))
+
+    async def _cancel(self, account_id: int, order_id: str) -> None:
+        with suppress(httpx.HTTPError):
+            await self._http.delete(f"/api/brokers/accounts/{account_id}/orders/{order_id}")
 
     async def _place(self) -> None:
         key = f"chaos-{self._seed}-{next(self._numbers)}"

@@ -4,6 +4,7 @@ import json
 from collections.abc import Mapping
 from typing import Final
 
+from . import lag
 from .evidence import table
 
 Value = str | int | float
@@ -51,4 +52,6 @@ def as_table(results: Mapping[str, Value]) -> str:
     ]
     found = violations(results)
     verdict = [f"BROKEN: {each}" for each in found] or ["every promise was kept"]
+    if float(results.get("harness_late_p99_ms", 0)) > lag.MOST_MS:
+        verdict.append("the machine had no time for this run itself: its times say nothing of the system")
     return "\n".join([*lines, "", *table(results), "", *verdict])

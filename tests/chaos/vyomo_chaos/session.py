@@ -10,12 +10,13 @@ from typing import Final
 
 from vyomo_bench.folders import own_folder
 
+from . import lag
 from .echoes import Echoes
 from .faults import FREEZE_SECONDS, Chaos
 from .load import Clients
 from .repeating import Repeaters
 from .switching import Switcher
-from .verdict import Results, Witnesses, verdict
+from .verdict import Results, Witnesses, percentiles, verdict
 from .world import BOOK_SECONDS, World, running_world
 
 SWITCH_EVERY_SECONDS: Final = 6.0
@@ -51,10 +52,13 @@ async def run(options: Options) -> Results:
             )
         )
         witnesses = await _witnesses(world, options, stack)
-        await _break(world, witnesses, options)
+        async with lag.measured() as late:
+            await _break(world, witnesses, options)
         _say("quiet: everything must end")
         results = await verdict(world, witnesses)
-    return {"seed": options.seed, "seconds": options.seconds, **results, "run_s": _since(began)}
+    told = {"seed": options.seed, "seconds": options.seconds}
+    starved = percentiles("harness_late", "ms", late, digits=1)
+    return {**told, **results, **starved, "run_s": _since(began)}
 
 
 async def _witnesses(world: World, options: Options, stack: AsyncExitStack) -> Witnesses:

@@ -139,9 +139,9 @@ async def _measured(connection: asyncpg.Connection, world: World, witnesses: Wit
         "frozen_s": round(sum(each.ended_at - each.began_at for each in freezes), 1),
         "frozen_orders_expired": frozen,
         **figures(recovery_seconds(struck, mine, at_broker)),
-        **_percentiles("stop", "s", witnesses.chaos.stop_seconds, digits=2),
-        **_percentiles("kill_switch", "ms", witnesses.switcher.calm_ms, digits=1),
-        **_percentiles("kill_switch_among_faults", "ms", witnesses.switcher.stormy_ms, digits=1),
+        **percentiles("stop", "s", witnesses.chaos.stop_seconds, digits=2),
+        **percentiles("kill_switch", "ms", witnesses.switcher.calm_ms, digits=1),
+        **percentiles("kill_switch_among_faults", "ms", witnesses.switcher.stormy_ms, digits=1),
         **{f"{window.lower()}_hits": hits[window] for window in evidence.WINDOWS if window in hits},
     }
 
@@ -169,7 +169,7 @@ def counted(struck: Sequence[Struck]) -> Results:
     }
 
 
-def _percentiles(name: str, unit: str, values: Sequence[float], *, digits: int) -> Mapping[str, float]:
+def percentiles(name: str, unit: str, values: Sequence[float], *, digits: int) -> Mapping[str, float]:
     if not values:
         return {}
     ordered = sorted(values)
