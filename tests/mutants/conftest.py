@@ -11,7 +11,9 @@ from vyomo_service_kit.testing.databases import execute
 sys.path.insert(0, str(Path(__file__).parents[1] / "simulation"))
 sys.path.insert(0, str(Path(__file__).parent))
 
-from vyomo_mutants.stage import Stage, on_stage
+pytest.register_assert_rewrite("vyomo_mutants")
+
+from vyomo_mutants.stage import Stage, on_stage  # noqa: E402
 
 
 @pytest.fixture(scope="session")

@@ -22,6 +22,7 @@ WRITERS: Final = 8
 _LETTERS: Final = subjects.dead_letters("durability")
 _EVENTS: Final = subjects.events("paper", 0)
 _READ_SECONDS: Final = 5.0
+_ANSWER_SECONDS: Final = 30.0
 _LARGE: Final = 16 * 1024
 
 
@@ -30,6 +31,8 @@ class Posted:
     letters: set[int] = field(default_factory=set[int])
     """Numbers that were acknowledged."""
     events: set[int] = field(default_factory=set[int])
+    answered: asyncio.Event = field(default_factory=asyncio.Event)
+    """Set by each acknowledged letter."""
     numbers: "itertools.count[int]" = field(default_factory=lambda: itertools.count(1))
 
 
@@ -69,6 +72,13 @@ async def being_posted(url: str, posted: Posted) -> AsyncGenerator[None]:
             await asyncio.gather(*writers, return_exceptions=True)
 
 
+async def answer(posted: Posted) -> None:
+    """Returns on the heels of the next acknowledgement."""
+    posted.answered.clear()
+    async with asyncio.timeout(_ANSWER_SECONDS):
+        await posted.answered.wait()
+
+
 async def post_until_refused(url: str, posted: Posted, most: int) -> bool:
     """True when the bus did not take one of the next `most` letters."""
     async with connected(url) as bus:
@@ -85,6 +95,7 @@ async def post(bus: Bus, posted: Posted, *, size: int = 200) -> None:
     number = next(posted.numbers)
     await bus.store(_LETTERS, _text(number, size), message_id=f"letter-{number}")
     posted.letters.add(number)
+    posted.answered.set()
 
 
 async def look_for(url: str, posted: Posted) -> Kept:

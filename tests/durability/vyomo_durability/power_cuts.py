@@ -18,7 +18,7 @@ from vyomo_service_kit.migrations import migrate_async
 
 from . import letters, record
 from .disks import Image
-from .servers import destroy, freeze
+from .servers import Freezer, destroy
 
 POSTGRES_MEGABYTES: Final = 1024
 NATS_MEGABYTES: Final = 1792
@@ -60,7 +60,9 @@ async def cut_postgres(folder: Path, cuts: int, chance: random.Random) -> CutRes
                 before = len(written.versions)
                 async with orders.going(server.url):
                     await asyncio.sleep(chance.uniform(1.0, 3.0))
-                    freeze(server)
+                    freezer = Freezer(server)
+                    await orders.answer()
+                    freezer.freeze()
                     copy = image.cut(place, folder / f"postgres-{number}.img")
                     destroy(server)
             finally:
@@ -100,7 +102,9 @@ async def cut_nats(folder: Path, cuts: int, chance: random.Random) -> CutResults
                 before = len(posted.letters)
                 async with letters.being_posted(server.url, posted):
                     await asyncio.sleep(chance.uniform(1.0, 3.0))
-                    freeze(server)
+                    freezer = Freezer(server)
+                    await letters.answer(posted)
+                    freezer.freeze()
                     copy = image.cut(place, folder / f"nats-{number}.img")
                     destroy(server)
             finally:
@@ -123,9 +127,11 @@ async def cut_nats(folder: Path, cuts: int, chance: random.Random) -> CutResults
 
 
 async def _acknowledge_early(url: str) -> None:
+    """Commits are answered before they are synced, up to three times the delay earlier: a busy machine shall not close that window."""
     connection = await asyncpg.connect(url)
     try:
         await connection.execute("ALTER SYSTEM SET synchronous_commit = off")
+        await connection.execute("ALTER SYSTEM SET wal_writer_delay = '10s'")
         await connection.execute("SELECT pg_reload_conf()")
     finally:
         await connection.close()

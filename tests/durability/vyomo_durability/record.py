@@ -30,6 +30,7 @@ from vyomo_service_kit.identifiers import TimeOrderedIdentifiers
 
 CLIENTS: Final = 8
 LARGEST_LIST: Final = 6
+ANSWER_SECONDS: Final = 30.0
 
 
 class _NoBus(Bus):
@@ -68,6 +69,7 @@ class Orders:
         self._chance = chance
         self._clock = SystemClock()
         self._identifiers = TimeOrderedIdentifiers(self._clock)
+        self._answered = asyncio.Event()
         self._numbers = itertools.count(len(written.lists))
 
     @asynccontextmanager
@@ -82,6 +84,12 @@ class Orders:
                 for client in clients:
                     client.cancel()
                 await asyncio.gather(*clients, return_exceptions=True)
+
+    async def answer(self) -> None:
+        """Returns on the heels of the next acknowledgement: the moment at which one that is not on the disk is worth most."""
+        self._answered.clear()
+        async with asyncio.timeout(ANSWER_SECONDS):
+            await self._answered.wait()
 
     async def place_until_refused(self, url: str, most: int) -> bool:
         """True when the record refused within `most` lists, as it does for a server that is away."""
@@ -123,6 +131,7 @@ class Orders:
         self.written.lists.append(ids)
         await ledger.accept([NewOrder(order, f"key {order.order_id}", "a" * 64) for order in orders])
         self.written.versions.update(dict.fromkeys(ids, 1))
+        self._answered.set()
         first = orders[0]
         async with ledger.transaction() as transaction:
             locked = await transaction.lock([(account, first.order_id)])

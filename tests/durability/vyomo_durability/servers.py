@@ -1,6 +1,7 @@
 """Stopping a server as a power cut does: all of its processes at once, and none of them ever runs again."""
 
 import contextlib
+import os
 import signal
 
 import psutil
@@ -8,17 +9,23 @@ import psutil
 from vyomo_service_kit.embedded import EmbeddedServer
 
 
-def freeze(server: EmbeddedServer) -> None:
-    """Not one of its processes runs when this returns, so nothing is acknowledged any more."""
-    stopped: set[int] = set()
-    while True:
-        running = [process for process in _processes(server) if process.pid not in stopped]
-        if not running:
-            return
-        for process in running:
-            with contextlib.suppress(psutil.NoSuchProcess):
-                process.send_signal(signal.SIGSTOP)
-            stopped.add(process.pid)
+class Freezer:
+    """Finds a server's processes beforehand, so that they stop at the moment that was meant."""
+
+    def __init__(self, server: EmbeddedServer) -> None:
+        self._server = server
+        self._known = _processes(server)
+
+    def freeze(self) -> None:
+        """Not one of them runs when this returns, so nothing is acknowledged any more."""
+        stopped: set[int] = set()
+        running = self._known
+        while running:
+            for process in running:
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(process.pid, signal.SIGSTOP)
+                stopped.add(process.pid)
+            running = [process for process in _processes(self._server) if process.pid not in stopped]
 
 
 def destroy(server: EmbeddedServer) -> None:

@@ -71,7 +71,7 @@ LOCKING_MUTANTS: Final = (
         _LOCK_ORDERS,
         "FOR UPDATE",
         "FOR UPDATE SKIP LOCKED",
-        telling.order_claimed_while_the_sweeper_looked_is_the_workers,
+        writing.whoever_locks_an_order_sees_it_as_its_last_holder_left_it,
     ),
     SqlMutant(
         "Q08",
