@@ -3,6 +3,7 @@
 from datetime import timedelta
 from decimal import Decimal
 
+from vyomo_contracts import subjects
 from vyomo_contracts.topology import SYNC_CONSUMER
 from vyomo_contracts.vocabulary import Product
 from vyomo_service_kit.bus import declare_topology
@@ -130,3 +131,12 @@ async def test_delivered_shares_stay_in_their_trade_until_they_are_sold(running:
 
     assert kept == [trade(1, "BUY", "OPEN", many)]
     assert await running.trades() == [trade(1, "BUY", "CLOSED", 0, exit_price=100)]
+
+
+async def test_message_that_is_no_envelope_is_a_dead_letter_at_once(running: Surroundings) -> None:
+    for payload in (b'{"account_id": 1, "items": 3}', b"{}", b"no JSON"):
+        await running.client.jetstream().publish(subjects.events("paper", 0), payload)
+    await running.settled()
+
+    letters = await running.database.fetch("SELECT consumer, deliveries FROM ledger.dead_letters")
+    assert [tuple(letter) for letter in letters] == [(SYNC_CONSUMER.durable_name, 1)] * 3

@@ -33,9 +33,14 @@ log = structlog.get_logger()
 RETRY_DELAYS_SECONDS = (0.2, 1.0, 5.0, 15.0, 30.0)
 POISON_DELIVERIES = 10
 
-_UNREADABLE = (InjectionError, UnicodeDecodeError, JSONDecodeError)
-"""What FastStream raises for a body that is not JSON or not the handler's message. A model that fails to validate inside a
-handler is that handler's own failure."""
+
+class UnreadableMessageError(Exception):
+    """What a decoder of a handler's own raises for a body that it cannot read. Its text says what is wrong, without the content."""
+
+
+_UNREADABLE = (InjectionError, UnicodeDecodeError, JSONDecodeError, UnreadableMessageError)
+"""What FastStream raises for a body that is not JSON or not the handler's message, and our own decoders. A model that fails to
+validate inside a handler is that handler's own failure."""
 _LONGEST_WHY = 500
 _LONGEST_TRACEBACK = 8_000
 
@@ -145,6 +150,8 @@ def _fault_of(error: Exception) -> str:
     if isinstance(cause, ValidationError):
         findings = cause.errors(include_url=False, include_context=False, include_input=False)
         return "; ".join(f"{'.'.join(map(str, each['loc']))}: {each['msg']}" for each in findings)[:500]
+    if isinstance(cause, UnreadableMessageError):
+        return str(cause)
     return f"{type(cause).__name__}: not a JSON message"
 
 

@@ -10,6 +10,7 @@ from vyomo_contracts.events import BrokerEvents, PositionChanged
 from vyomo_contracts.messages import Envelope, Problem
 from vyomo_contracts.reasons import ReasonCode
 from vyomo_service_kit.clock import Clock
+from vyomo_service_kit.consuming import UnreadableMessageError
 from vyomo_service_kit.database import RecordUnavailableError
 from vyomo_service_kit.identifiers import IdentifierFactory
 from vyomo_sync.mirroring import Mirroring
@@ -34,13 +35,22 @@ _kind_of = msgspec.json.Decoder(_Kind)
 
 
 async def decode_positions(message: StreamMessage[Any]) -> dict[str, Any]:
-    """Most of an envelope is orders, and reading them would be most of its cost: they are skipped unread."""
-    parts = _envelope_parts.decode(message.body)
-    items = [
-        item for item in _item_parts.decode(parts.pop("items")) if _kind_of.decode(item).kind == "position"
-    ]
-    head = {name: msgspec.json.decode(part) for name, part in parts.items()}
-    return {**head, "items": [msgspec.json.decode(item) for item in items]}
+    """Most of an envelope is orders, and reading them would be most of its cost: they are skipped unread.
+
+    Raises:
+        UnreadableMessageError: not an envelope of events; it will not be one the next time either.
+    """
+    try:
+        parts = _envelope_parts.decode(message.body)
+        items = [
+            item
+            for item in _item_parts.decode(parts.pop("items"))
+            if _kind_of.decode(item).kind == "position"
+        ]
+        head = {name: msgspec.json.decode(part) for name, part in parts.items()}
+        return {**head, "items": [msgspec.json.decode(item) for item in items]}
+    except (msgspec.DecodeError, KeyError) as error:
+        raise UnreadableMessageError(f"{type(error).__name__}: not an envelope of events") from error
 
 
 class Handlers:
