@@ -143,3 +143,33 @@ async def test_stopped_server_is_unavailable_and_heals_when_it_returns(
                 return False
 
         await eventually(healed, timeout=10)
+
+
+async def test_service_that_starts_while_the_server_is_away_waits_for_it(
+    restartable_postgres: EmbeddedPostgres,
+) -> None:
+    url = restartable_postgres.url
+    restartable_postgres.stop()
+
+    async def ask() -> int:
+        async with (
+            open_database(url, role="vyomo", application="test") as database,
+            database.connection() as connection,
+        ):
+            return await connection.fetchval("SELECT 1")
+
+    asking = asyncio.create_task(ask())
+    await asyncio.sleep(0.5)
+    assert not asking.done()
+
+    restartable_postgres.start()
+
+    assert await asking == 1
+
+
+async def test_server_that_never_comes_is_not_waited_for_for_ever() -> None:
+    nowhere = "postgresql://vyomo@/vyomo?host=/nonexistent"
+
+    with pytest.raises(OSError, match=r"nonexistent|No such file"):
+        async with open_database(nowhere, role="vyomo", application="test", patience_seconds=0.5):
+            pass

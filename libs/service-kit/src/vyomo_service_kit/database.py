@@ -3,11 +3,13 @@
 Hot writes are single prepared statements over arrays; everything else may use SQLAlchemy on the same tables.
 """
 
+import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
-from typing import TypeAlias
+from typing import Any, Final, TypeAlias
 
 import asyncpg
+import structlog
 from asyncpg import exceptions as postgres
 from asyncpg.pool import PoolConnectionProxy
 from asyncpg.protocol import protocol as asyncpg_protocol
@@ -16,6 +18,10 @@ from vyomo_service_kit.errors import UnavailableError
 
 Connection: TypeAlias = asyncpg.Connection | PoolConnectionProxy
 Row: TypeAlias = asyncpg.Record
+
+log = structlog.get_logger()
+
+_AGAIN_SECONDS: Final = 0.25
 
 UNAVAILABLE = (
     OSError,
@@ -81,11 +87,16 @@ async def open_database(
     acquire_seconds: float = 2.0,
     statement_seconds: float = 5.0,
     lock_seconds: float = 2.0,
+    patience_seconds: float = 10.0,
 ) -> AsyncGenerator[Database]:
-    """Connect as the URL's user, then act as `role` (the user must be a member of it)."""
+    """Connect as the URL's user, then act as `role` (the user must be a member of it).
+
+    A server that cannot be reached is tried again for `patience_seconds`: a service that ended instead would pay its whole start anew.
+    """
     _encode_lists_fast()
-    pool = await asyncpg.create_pool(
-        url,
+    pool = await _connected(
+        patience_seconds,
+        dsn=url,
         min_size=1,
         max_size=max_size,
         connection_class=_SessionlessConnection,
@@ -108,6 +119,19 @@ async def open_database(
         yield Database(pool, acquire_seconds)
     finally:
         await pool.close()
+
+
+async def _connected(patience_seconds: float, **settings: Any) -> asyncpg.Pool:
+    clock = asyncio.get_running_loop().time
+    give_up_at = clock() + patience_seconds
+    while True:
+        try:
+            return await asyncpg.create_pool(**settings)
+        except UNAVAILABLE as error:
+            if clock() >= give_up_at:
+                raise
+            log.warning("database.not_reached", why=str(error) or type(error).__name__)
+        await asyncio.sleep(_AGAIN_SECONDS)
 
 
 def _encode_lists_fast() -> None:
