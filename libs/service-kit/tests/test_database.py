@@ -151,7 +151,7 @@ async def test_service_that_starts_while_the_server_is_away_waits_for_it(
     url = restartable_postgres.url
     restartable_postgres.stop()
 
-    async def ask() -> int:
+    async def ask() -> object:
         async with (
             open_database(url, role="vyomo", application="test") as database,
             database.connection() as connection,
