@@ -73,6 +73,14 @@ def test_recovery_is_from_the_kill_to_the_first_order_sent_after_it() -> None:
     }
 
 
+def test_order_that_was_sent_before_its_client_was_told_does_not_show_a_recovery() -> None:
+    orders = [accepted("early", 101, 101.1), accepted("after", 102, 102.1)]
+
+    found = recovery_seconds([killed("worker-1", 100)], orders, {"early": 95.0, "after": 104.0})
+
+    assert found["worker"] == [4.0]
+
+
 def test_worker_has_recovered_when_an_order_reached_the_broker() -> None:
     orders = [accepted("a", 101, 101.1), accepted("b", 102, 102.1)]
 

@@ -35,8 +35,11 @@ def recovery_seconds(
     `at_broker` is when the broker's answer to an order was recorded, by order id, in wall-clock time.
     """
     told = _Firsts((order.sent_at, order.answered_at) for order in accepted)
+    # One that an earlier try had recorded, without being told, may have been at the broker before the try that was answered.
     sent = _Firsts(
-        (order.sent_at, at_broker[order.order_id]) for order in accepted if order.order_id in at_broker
+        (order.sent_at, at)
+        for order in accepted
+        if (at := at_broker.get(order.order_id)) is not None and at >= order.sent_at
     )
     found: dict[str, list[float]] = {kind: [] for kind in LIMITS_SECONDS}
     for each in struck:
