@@ -48,7 +48,7 @@ def test_an_order_is_traced_from_request_to_fill_in_one_call(
     }
     assert accepted["asked"]["idempotencyKey"] == "trace-1"
     assert accepted["decision"]["approved"] is True
-    assert filled["by"] == {"component": "worker-paper"}
+    assert filled["by"] == {"component": "paper-exchange"}
     assert filled["order"]["brokerOrderId"]
     assert sum(trade["quantity"] for trade in filled["trades"]) == 1
 

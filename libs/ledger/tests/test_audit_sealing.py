@@ -27,7 +27,7 @@ async def audit(world: RecordWorld, database_url: str) -> AsyncGenerator[AuditWo
         yield opened
 
 
-@pytest.mark.parametrize("table", ["order_events", "risk_events", "audit_seals"])
+@pytest.mark.parametrize("table", ["order_events", "risk_events", "account_events", "audit_seals"])
 @pytest.mark.parametrize("role", ROLES)
 async def test_nobody_may_change_or_remove_what_was_recorded(
     audit: AuditWorld, role: str, table: str
@@ -49,6 +49,7 @@ async def test_nobody_may_change_or_remove_what_was_recorded(
     writes = {
         "order_events": {"vyomo_router", "vyomo_worker"},
         "risk_events": {"vyomo_router"},
+        "account_events": {"vyomo_router"},
         "audit_seals": {"vyomo_router"},
     }
 

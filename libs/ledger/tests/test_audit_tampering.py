@@ -8,7 +8,7 @@ import pytest_asyncio
 
 from vyomo_contracts.orders import Order
 from vyomo_contracts.vocabulary import TradingState
-from vyomo_ledger.auditing import FindingKind
+from vyomo_ledger.auditing import FindingKind, verifying
 from vyomo_ledger.auditing.chain import Link, next_seal
 from vyomo_ledger.auditing.records import seals_after
 from vyomo_ledger.testing import RecordWorld
@@ -83,6 +83,17 @@ async def test_a_changed_decision_about_risk(sealed: Sealed) -> None:
 
     assert finding.kind is FindingKind.EVENT_CHANGED
     assert finding.event == "risk risk.switched of asha"
+
+
+async def test_an_account_event_added_behind_its_time(sealed: Sealed) -> None:
+    await sealed.audit.owner.execute(
+        "INSERT INTO ledger.account_events VALUES ($1, 1, 'asha', 'account.switched', '{}', now())",
+        await sealed.sequence_of(sealed.orders[0], 1) + 9,
+    )
+
+    finding = await sealed.audit.finding()
+
+    assert (finding.kind, finding.event) == (FindingKind.EVENT_ADDED, "account 1 account.switched")
 
 
 async def test_a_removed_event(sealed: Sealed) -> None:
@@ -197,6 +208,15 @@ async def test_a_removed_seal(sealed: Sealed) -> None:
     assert (finding.kind, finding.seal) == (FindingKind.SEAL_MISSING, 2)
 
 
+async def test_a_removed_seal_before_a_large_one(sealed: Sealed, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(verifying, "EVENTS_AT_ONCE", 1)
+    await sealed.audit.owner.execute("DELETE FROM ledger.audit_seals WHERE number = 2")
+
+    finding = await sealed.audit.finding()
+
+    assert (finding.kind, finding.seal) == (FindingKind.SEAL_MISSING, 2)
+
+
 async def test_the_last_seal_removed(sealed: Sealed) -> None:
     """It was anchored; so even with its events gone too, and another one made in its place."""
     last = await sealed.audit.seals()
@@ -264,7 +284,9 @@ async def test_events_that_nobody_seals(sealed: Sealed) -> None:
 
 async def _remake(audit: AuditWorld, number: int) -> None:
     """The seal as if one of its events had never been, with a hash that fits."""
-    seals = {seal.number: seal for seal, _ in await seals_after(audit.owner, 0, 10)}
+    seals = {
+        seal.number: seal for seal, _ in await seals_after(audit.owner, Link(), most=10, most_events=1000)
+    }
     old = seals[number]
     new = next_seal(
         Link.of(seals[number - 1]),

@@ -96,6 +96,38 @@ async def test_a_kill_switch_and_limits_say_who_and_the_denials_name_the_router(
         assert decision["by"] == {"component": "order-router", "user_id": USER, "key_id": "k"}
 
 
+async def test_opening_and_switching_an_account_are_recorded_with_who_asked(caller: Caller) -> None:
+    """Which secrets came with it, and never what they are, not even sealed."""
+    principal = WHO.model_dump()
+    secrets = [
+        {"field": "apiKey", "sealed": "c2VhbGVkIDE="},
+        {"field": "apiSecret", "sealed": "c2VhbGVkIDI="},
+    ]
+    reply = await caller.create_account("AB1234", broker="zerodha", secrets=secrets, principal=principal)
+    assert reply.account is not None
+    await caller.switch(reply.account.id, active=False)
+
+    rows = await caller.world.rows(
+        "SELECT account_id, user_id, type, body FROM ledger.account_events ORDER BY sequence"
+    )
+
+    assert [(row["account_id"], row["user_id"], row["type"]) for row in rows] == [
+        (reply.account.id, USER, "account.opened"),
+        (reply.account.id, USER, "account.switched"),
+    ]
+    opened, switched = (json.loads(row["body"]) for row in rows)
+    assert opened["by"]["address"] == "203.0.113.7"
+    assert opened["account"] == {
+        "broker": "zerodha",
+        "client_id": "AB1234",
+        "secrets": ["apiKey", "apiSecret"],
+    }
+    assert switched == {
+        "by": {"component": "order-router", "user_id": USER, "key_id": "k"},
+        "account": {"is_active": False},
+    }
+
+
 async def test_what_is_published_is_the_snapshot_alone(caller: Caller) -> None:
     """Addresses and keys stay in the record: many may listen on the bus."""
     await caller.placed()

@@ -3,7 +3,7 @@
 Only a white list of answers may be `Refused`, and only what provably never left may be `NotSent`; everything else is `Unknown`.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True, slots=True)
@@ -11,7 +11,7 @@ class Accepted:
     """The broker took it. Says nothing about the exchange."""
 
     broker_order_id: str
-    status: int | None = None
+    status: int | None = field(default=None, compare=False)
     """Of HTTP, where it was said by it."""
 
 
@@ -23,7 +23,7 @@ class Refused:
     text: str
     ends_session: bool = False
     """The broker wants a new login: nothing more is sent for this account until it had one."""
-    status: int | None = None
+    status: int | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +38,7 @@ class RateLimited:
     """Turned away for coming too often, as far as the broker says: one look into the book, then it is refused. Never sent again."""
 
     text: str
-    status: int | None = None
+    status: int | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +46,7 @@ class Unknown:
     """It may or may not have happened: only the broker's book can tell. Never sent again."""
 
     cause: str
-    status: int | None = None
+    status: int | None = field(default=None, compare=False)
 
 
 Outcome = Accepted | Refused | NotSent | RateLimited | Unknown

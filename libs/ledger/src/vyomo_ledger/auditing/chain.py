@@ -51,7 +51,7 @@ class Finding:
     detail: str
     sequence: int | None = None
     event: str | None = None
-    """`order <order id> v<version>`, or `risk <type> of <user>`; of the sealed event where one is gone."""
+    """`order <order id> v<version>`, `risk <type> of <user>` or `account <number> <type>`; of the sealed event where one is gone."""
 
 
 @dataclass(frozen=True, slots=True)

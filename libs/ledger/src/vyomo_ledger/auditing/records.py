@@ -27,6 +27,10 @@ _SOURCES: Final = {
         "'order ' || order_id || ' v' || version",
         _digest("'order'", "order_id", "version", "account_id", "user_id", "type"),
     ),
+    "ledger.account_events": (
+        "'account ' || account_id || ' ' || type",
+        _digest("'account'", "account_id", "user_id", "type"),
+    ),
     "ledger.risk_events": ("'risk ' || type || ' of ' || user_id", _digest("'risk'", "user_id", "type")),
 }
 
@@ -63,7 +67,13 @@ ON CONFLICT DO NOTHING RETURNING number
 # One event more than was sealed is enough to know that it is not the same.
 _SEALS: Final = f"""
 SELECT s.*, found.entries IS NOT DISTINCT FROM s.entries AS is_same
-FROM (SELECT {_SEAL_COLUMNS} FROM ledger.audit_seals WHERE number > $1 ORDER BY number LIMIT $2) AS s
+FROM (
+    SELECT {_SEAL_COLUMNS} FROM ledger.audit_seals
+    WHERE number > $1 AND (
+        total <= $2::bigint OR number = (SELECT min(number) FROM ledger.audit_seals WHERE number > $1)
+    )
+    ORDER BY number LIMIT $3
+) AS s
 LEFT JOIN LATERAL (
     SELECT {_PACKED} AS entries
     FROM ({_events("sequence > s.after AND sequence <= s.through", "LIMIT s.events + 1")}) AS inside
@@ -81,7 +91,8 @@ WITH oldest AS MATERIALIZED (
 )
 SELECT (SELECT coalesce(max(number), 0) FROM ledger.audit_seals) AS newest,
        (SELECT count(*) FROM ledger.order_events WHERE sequence > $1)
-       + (SELECT count(*) FROM ledger.risk_events WHERE sequence > $1) AS unsealed,
+       + (SELECT count(*) FROM ledger.risk_events WHERE sequence > $1)
+       + (SELECT count(*) FROM ledger.account_events WHERE sequence > $1) AS unsealed,
        oldest.sequence AS overdue_sequence, oldest.name AS overdue_name,
        ahead.sequence AS ahead_sequence, ahead.name AS ahead_name
 FROM (SELECT true) AS one LEFT JOIN oldest ON true LEFT JOIN ahead ON true
@@ -117,8 +128,10 @@ async def add_seal(connection: Connection, seal: Seal) -> bool:
     return added is not None
 
 
-async def seals_after(connection: Connection, number: int, most: int) -> list[tuple[Seal, bool]]:
-    """The next seals, and whether the events of each range are exactly its entries."""
+async def seals_after(
+    connection: Connection, last: Link, *, most: int, most_events: int
+) -> list[tuple[Seal, bool]]:
+    """The next seals, and whether the events of each range are exactly its entries. At least one, if there is one."""
     return [
         (
             Seal(
@@ -134,7 +147,7 @@ async def seals_after(connection: Connection, number: int, most: int) -> list[tu
             ),
             row["is_same"],
         )
-        for row in await connection.fetch(_SEALS, number, most)
+        for row in await connection.fetch(_SEALS, last.number, last.total + most_events, most)
     ]
 
 

@@ -21,7 +21,8 @@ from vyomo_ledger.auditing.chain import (
 from vyomo_service_kit.clock import Clock
 from vyomo_service_kit.database import Connection, Database, Row
 
-SEALS_AT_ONCE: Final = 16
+SEALS_AT_ONCE: Final = 64
+EVENTS_AT_ONCE: Final = 8000
 SEALED_WITHIN: Final = timedelta(minutes=10)
 """An event is sealed within seconds; one this old and not sealed is a finding."""
 _SHOWN_BEYOND: Final = 1000
@@ -59,7 +60,9 @@ async def verify(
     while finding is None:
         step_began = clock.elapsed()
         async with database.connection() as connection:
-            seals = await records.seals_after(connection, link.number, SEALS_AT_ONCE)
+            seals = await records.seals_after(
+                connection, link, most=SEALS_AT_ONCE, most_events=EVENTS_AT_ONCE
+            )
             for seal, is_same in seals:
                 finding = (
                     fault_of(seal, link)

@@ -115,7 +115,7 @@ class AuditWatch:
         self._sealer = sealer
         self._anchors = anchors
         self._every_seconds = every_seconds
-        self._rest = rest
+        self._rest = self._usual_rest = rest
         self._due_at = 0.0
 
     async def run_once(self) -> Verification | None:
@@ -136,6 +136,7 @@ class AuditWatch:
             return None
         verification = await verify(self._database, self._clock, anchors, rest=self._rest)
         self._due_at = now + self._every_seconds
+        self._pace(verification.seconds)
         async with self._database.connection() as connection:
             if verification.finding is not None:
                 await report(connection, self._clock, verification.finding)
@@ -151,6 +152,14 @@ class AuditWatch:
             took_seconds=round(verification.seconds, 3),
         )
         return verification
+
+    def _pace(self, seconds: float) -> None:
+        """A record that has grown large is verified with less rest, so that a fault is still found within the hour."""
+        if seconds * 2 < self._every_seconds:
+            self._rest = self._usual_rest
+            return
+        self._rest /= 2
+        log.warning("audit.slow", took_seconds=round(seconds), every_seconds=self._every_seconds)
 
     def _anchor(self, last: Link) -> None:
         if self._anchors is None or not last.number:

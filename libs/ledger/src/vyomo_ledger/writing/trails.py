@@ -42,6 +42,11 @@ def of_acceptance(
     return f"{by(component, principal)},{said[1:-1].decode()}"
 
 
+def account_body(component: str, principal: Principal, **said: object) -> str:
+    """The body of an account's event: what is so from now on, and who made it so."""
+    return f"{{{by(component, principal)},{orjson.dumps({'account': said}).decode()[1:]}"
+
+
 def with_answer(trail: str, answer: BrokerAnswer | None) -> str:
     return trail if answer is None else f'{trail},"broker_answer":{text_of(answer)}'
 

@@ -179,7 +179,7 @@ _EVENTS: Final[list[Shown]] = [
         "recordedAt": _TRADE["tradeTime"],
         "order": _FILLED,
         "trades": [_TRADE],
-        "by": {"component": "worker-paper"},
+        "by": {"component": "paper-exchange"},
     },
 ]
 

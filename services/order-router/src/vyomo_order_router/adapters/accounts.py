@@ -7,7 +7,9 @@ from asyncpg.exceptions import UniqueViolationError
 from vyomo_contracts.commands import Account, CreateAccount, SetAccountActive
 from vyomo_contracts.portfolio import Funds
 from vyomo_contracts.vocabulary import TERMINAL_STATES, Broker
+from vyomo_ledger.sequence import TRANSACTION_SQL
 from vyomo_ledger.writing.controls import OPENING_AN_ACCOUNT, effective_trading
+from vyomo_ledger.writing.trails import account_body
 from vyomo_service_kit.clock import Clock
 from vyomo_service_kit.database import Database, Row
 
@@ -24,6 +26,7 @@ class OpenOrdersError(Exception):
         self.count = count
 
 
+_COMPONENT: Final = "order-router"
 _ACCOUNT: Final = """
     id, user_id, broker, client_id, is_active, unlimited, balance, margin_used, margin_available, funds_version,
     last_synced, created_at, updated_at
@@ -40,6 +43,9 @@ WITH account AS (
     INSERT INTO ledger.lanes (account_id, lane, user_id, broker, trading)
     SELECT id, lane, user_id, broker, {effective_trading("opened")}
     FROM (SELECT id, id AS account_id, user_id, broker FROM account) AS opened, unnest(ARRAY['ACCEPT', 'CLAIM']) AS lane
+), recorded AS (
+    INSERT INTO ledger.account_events (sequence, account_id, user_id, type, body, recorded_at)
+    SELECT {TRANSACTION_SQL} | 1, id, user_id, 'account.opened', $11::jsonb, $10 FROM account
 )
 SELECT * FROM account
 """
@@ -52,7 +58,13 @@ _OPEN_ORDERS: Final = (
 )
 _SWITCH_LANE: Final = "UPDATE ledger.lanes SET accepting = $2 WHERE account_id = $1 AND lane = 'ACCEPT'"
 _SWITCH: Final = f"""
-UPDATE accounts.broker_accounts SET is_active = $2, updated_at = $3 WHERE id = $1 RETURNING {_ACCOUNT}
+WITH account AS (
+    UPDATE accounts.broker_accounts SET is_active = $2, updated_at = $3 WHERE id = $1 RETURNING {_ACCOUNT}
+), recorded AS (
+    INSERT INTO ledger.account_events (sequence, account_id, user_id, type, body, recorded_at)
+    SELECT {TRANSACTION_SQL} | 1, id, user_id, 'account.switched', $4::jsonb, $3 FROM account
+)
+SELECT * FROM account
 """
 
 
@@ -80,6 +92,13 @@ class AccountStore:
                     is_paper and command.initial_capital is None,
                     command.initial_capital if is_paper else None,
                     self._clock.now(),
+                    account_body(
+                        _COMPONENT,
+                        command.principal,
+                        broker=command.broker,
+                        client_id=command.client_id,
+                        secrets=sorted(sealed),
+                    ),
                 )
         except UniqueViolationError as error:
             raise AccountExistsError from error
@@ -96,7 +115,13 @@ class AccountStore:
                 if count:
                     raise OpenOrdersError(count)
             await connection.execute(_SWITCH_LANE, command.account_id, command.active)
-            row = await connection.fetchrow(_SWITCH, command.account_id, command.active, self._clock.now())
+            row = await connection.fetchrow(
+                _SWITCH,
+                command.account_id,
+                command.active,
+                self._clock.now(),
+                account_body(_COMPONENT, command.principal, is_active=command.active),
+            )
             assert row is not None
             return _account(row)
 

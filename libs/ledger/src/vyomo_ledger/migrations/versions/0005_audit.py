@@ -10,6 +10,21 @@ revision = "0005_audit"
 down_revision = "0004_sessions"
 
 STATEMENTS = (
+    # Opening accounts and switching them on and off: who did it. Numbered with the order events.
+    """
+    CREATE TABLE ledger.account_events (
+        sequence    bigint PRIMARY KEY,
+        account_id  bigint NOT NULL,
+        user_id     text NOT NULL,
+        type        text NOT NULL,
+        body        jsonb NOT NULL,
+        recorded_at timestamptz NOT NULL
+    )
+    """,
+    "GRANT SELECT, INSERT ON ledger.account_events TO vyomo_router",
+    "ALTER TABLE ledger.account_events ENABLE ROW LEVEL SECURITY",
+    "ALTER TABLE ledger.account_events FORCE ROW LEVEL SECURITY",
+    "CREATE POLICY of_services ON ledger.account_events TO vyomo_router USING (true) WITH CHECK (true)",
     # Sealing and verifying read all users' events in their one order.
     "CREATE INDEX order_events_in_order ON ledger.order_events (sequence)",
     """
@@ -39,5 +54,5 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    op.execute("DROP TABLE ledger.audit_seals")
+    op.execute("DROP TABLE ledger.audit_seals, ledger.account_events")
     op.execute("DROP INDEX ledger.order_events_in_order")
