@@ -78,6 +78,21 @@ def test_a_changed_event_is_found_and_named(system: System, api: httpx.Client, a
     assert verified(system)[0] == 0
 
 
+def test_the_doctor_tells_of_a_broken_chain(system: System) -> None:
+    execute(
+        system,
+        "INSERT INTO ledger.alerts (account_id, user_id, broker, code, subject, message, raised_at)"
+        " VALUES (0, '', '', 'AUDIT_BROKEN', 'drill', 'an event was changed', now())",
+    )
+    try:
+        told = system.vyomo("doctor", check=False)
+    finally:
+        execute(system, "DELETE FROM ledger.alerts WHERE subject = 'drill'")
+
+    assert told.returncode == 1
+    assert "an event was changed" in told.stdout
+
+
 def test_another_database_is_verified_by_its_url(system: System, tmp_path: Any) -> None:
     file = tmp_path / "url"
     file.write_text(json.loads((system.state / "connections.json").read_text())["postgres_url"])

@@ -149,7 +149,9 @@ async def _alerts(audit: AuditWorld) -> list[str]:
     return [row["message"] for row in rows]
 
 
-async def test_a_seal_that_vanishes_under_the_sealer_is_told_at_once(audit: AuditWorld) -> None:
+async def test_a_seal_that_vanishes_under_the_sealer_is_told_at_once(
+    audit: AuditWorld, watch: Callable[[], AuditWatch]
+) -> None:
     """Together with the events it covered: the chain itself would not show it."""
     await audit.fill_some(1)
     await audit.seal()
@@ -167,6 +169,12 @@ async def test_a_seal_that_vanishes_under_the_sealer_is_told_at_once(audit: Audi
 
     [message] = await _alerts(audit)
     assert FindingKind.SEAL_MISSING in message
+
+    await audit.seal()
+    verification = await watch().run_once()
+    assert verification is not None
+    assert verification.is_intact
+    assert await _alerts(audit) == [message], "a chain that fits does not take it back"
 
 
 async def test_numbers_that_run_backwards_are_told(audit: AuditWorld) -> None:

@@ -27,7 +27,10 @@ VERIFY_SECONDS: Final = 3600.0
 RETRY_SECONDS: Final = 60.0
 REST: Final = 4.0
 """Verifying rests this many times as long as it works: orders have the machine first."""
-ALERT_SUBJECT: Final = "chain"
+CHAIN: Final = "chain"
+"""An alert about what a pass can see: the next clean pass takes it back."""
+WITNESSED: Final = "witnessed"
+"""An alert about what happened under the sealer's eyes and leaves no trace in the chain: a person takes it back."""
 
 
 class AuditSealer:
@@ -94,7 +97,7 @@ class AuditSealer:
             seal=known.number,
             detail=f"the chain ended with seal {known.number} a moment ago and ends with seal {last.number} now",
         )
-        await report(connection, self._clock, finding)
+        await report(connection, self._clock, finding, WITNESSED)
 
 
 class AuditWatch:
@@ -141,7 +144,7 @@ class AuditWatch:
             if verification.finding is not None:
                 await report(connection, self._clock, verification.finding)
                 return verification
-            await clear_alert(connection, INSTALLATION, AlertCode.AUDIT_BROKEN, ALERT_SUBJECT)
+            await clear_alert(connection, INSTALLATION, AlertCode.AUDIT_BROKEN, CHAIN)
         self._anchor(verification.last)
         log.info(
             "audit.verified",
@@ -173,7 +176,7 @@ class AuditWatch:
             log.error("audit.not_anchored", why=str(error))  # noqa: TRY400 - the disk's word says it all
 
 
-async def report(connection: Connection, clock: Clock, finding: Finding) -> None:
+async def report(connection: Connection, clock: Clock, finding: Finding, subject: str = CHAIN) -> None:
     """Loud each time, one standing alert."""
     log.error(
         "audit.broken",
@@ -189,7 +192,7 @@ async def report(connection: Connection, clock: Clock, finding: Finding) -> None
     await raise_installation_alert(
         connection,
         AlertCode.AUDIT_BROKEN,
-        ALERT_SUBJECT,
+        subject,
         f"the record's events were tampered with or damaged: {finding.kind}"
         f"{f' ({where})' if where else ''}: {finding.detail}",
         clock.now(),

@@ -212,7 +212,9 @@ def _notice_of(event: AlertRaised | SessionChanged) -> View:
 
 def replayed(event: OrderEventView | RiskEventView, cursor: int) -> OrderMessage | RiskMessage:
     if isinstance(event, RiskEventView):
-        return RiskMessage(cursor=cursor, sequence=event.sequence, event=event)
+        # As it is told live: who it was and where from is for who asks the record.
+        told = msgspec.structs.replace(event, by=UNSET)
+        return RiskMessage(cursor=cursor, sequence=event.sequence, event=told)
     return OrderMessage(cursor=cursor, sequence=event.sequence, order=event.order, trades=event.trades)
 
 

@@ -161,7 +161,7 @@ class RiskEventView(View, frozen=True, kw_only=True, tag_field="kind", tag="risk
     accounts: list[AccountTradingView]
     order_ids: list[str]
     by: ActorView | UnsetType = UNSET
-    """Who it was and where from, as the record has it."""
+    """Who it was and where from; told by the record, not over the WebSocket."""
 
     @classmethod
     def of(cls, decision: RiskDecision, sequence: int, by: ActorView | UnsetType = UNSET) -> "RiskEventView":
