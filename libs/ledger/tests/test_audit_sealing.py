@@ -223,6 +223,25 @@ async def test_a_whole_chain_is_anchored_outside_the_database(
     assert (await audit.verify(anchors)).anchors == 1
 
 
+async def test_the_first_seals_of_a_new_installation_are_anchored_at_once(
+    audit: AuditWorld, tmp_path: Path
+) -> None:
+    """Not an hour after a first pass that found nothing yet."""
+    anchors = AnchorFile(tmp_path / "anchors.jsonl")
+    watch = AuditWatch(audit.world.database, audit.world.clock, audit.sealer, anchors, rest=0.0)
+    await audit.sealer.run_once()
+    empty = await watch.run_once()
+    assert empty is not None
+    assert (empty.is_intact, empty.last.number) == (True, 0)
+    await audit.fill_some(1)
+    await audit.seal()
+
+    await watch.run_once()
+
+    assert len(anchors.read()) == 1
+    assert await watch.run_once() is None, "and the next pass is an hour away"
+
+
 async def test_a_chain_begun_anew_is_found_by_the_next_pass(
     audit: AuditWorld, watch: Callable[[], AuditWatch]
 ) -> None:

@@ -138,13 +138,16 @@ class AuditWatch:
                 )
             return None
         verification = await verify(self._database, self._clock, anchors, rest=self._rest)
-        self._due_at = now + self._every_seconds
+        # An empty chain has nothing to anchor: its first seals must not wait an hour for that.
+        self._due_at = now + (self._every_seconds if verification.last.number else 0.0)
         self._pace(verification.seconds)
         async with self._database.connection() as connection:
             if verification.finding is not None:
                 await report(connection, self._clock, verification.finding)
                 return verification
             await clear_alert(connection, INSTALLATION, AlertCode.AUDIT_BROKEN, CHAIN)
+        if not verification.last.number:
+            return verification
         self._anchor(verification.last)
         log.info(
             "audit.verified",
@@ -165,7 +168,7 @@ class AuditWatch:
         log.warning("audit.slow", took_seconds=round(seconds), every_seconds=self._every_seconds)
 
     def _anchor(self, last: Link) -> None:
-        if self._anchors is None or not last.number:
+        if self._anchors is None:
             return
         anchor = Anchor(number=last.number, total=last.total, hash=last.hash, at=self._clock.now())
         try:
