@@ -94,7 +94,7 @@ def asyncapi() -> str:
     register_handlers(bus.broker, _NOTHING, _NOTHING, _NOTHING, _NOTHING)
     register_risk_handlers(bus.broker, _NOTHING, _NOTHING, _NOTHING)
     for broker in Broker:
-        register_doorbell(bus.broker, broker=broker, ring=_NOTHING)
+        register_doorbell(bus.broker, broker=broker, owned=(0,), ring=_NOTHING)
     register_sync(bus.broker, Handlers(_NOTHING, _NOTHING, _NOTHING))
     EventFeed(bus)
     described = AsyncAPI(
@@ -163,7 +163,10 @@ def consumer_lines() -> list[str]:
                 f"`{consumer.filter_subject}`",
                 f"`{consumer.deliver_subject}`",
             )
-            for consumer in (*map(worker_consumer, Broker), SYNC_CONSUMER)
+            for consumer in (
+                *(worker_consumer(broker, cast("int", "<partition>")) for broker in Broker),
+                SYNC_CONSUMER,
+            )
         ),
     )
 

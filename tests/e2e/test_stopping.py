@@ -64,7 +64,7 @@ def deliveries(system: System) -> tuple[int, int]:
         url = json.loads((system.state / "connections.json").read_text())["nats_url"]
         client = await nats.connect(url)
         try:
-            consumer = worker_consumer("paper")
+            consumer = worker_consumer("paper", 0)
             info = await client.jetstream().consumer_info(consumer.stream, consumer.durable_name)
             assert info.delivered is not None
             return info.delivered.consumer_seq, info.delivered.stream_seq

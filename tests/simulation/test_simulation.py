@@ -87,4 +87,4 @@ def test_run_whose_control_makes_no_duplicate_is_a_failure(monkeypatch: pytest.M
     result = campaign.run(orders=20, first_seed=5, per_seed=200)
 
     [problem] = result.problems
-    assert problem.startswith("the control worker made 0 duplicates in 20 orders")
+    assert problem.startswith("the control worker made 0 duplicates in 60 orders")

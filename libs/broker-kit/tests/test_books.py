@@ -3,8 +3,7 @@
 import asyncio
 from typing import Any
 
-from vyomo_broker_kit.limits import ReconcileLimits
-from vyomo_broker_kit.remote import SendLimits
+from vyomo_broker_kit.limits import ReconcileLimits, SendLimits
 from vyomo_broker_kit.testing import Behaviour, FaultMix
 from vyomo_broker_kit.testing.floor import Floor
 from vyomo_contracts.alerts import AlertCode

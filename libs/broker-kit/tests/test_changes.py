@@ -5,8 +5,7 @@ from decimal import Decimal
 
 import pytest
 
-from vyomo_broker_kit.limits import ReconcileLimits
-from vyomo_broker_kit.remote import SendLimits
+from vyomo_broker_kit.limits import ReconcileLimits, SendLimits
 from vyomo_broker_kit.testing import Behaviour
 from vyomo_broker_kit.testing.floor import Floor
 from vyomo_contracts.alerts import AlertCode

@@ -1,22 +1,27 @@
 """What may overtake what, and what an answer that comes late or twice may still change."""
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 
 import pytest
 
-from vyomo_broker_kit import remote, repeats
+from vyomo_broker_kit import answers, repeats, taking, worker
+from vyomo_broker_kit.answers import Answers
+from vyomo_broker_kit.limits import SendLimits
 from vyomo_broker_kit.outcomes import NotSent, Outcome
 from vyomo_broker_kit.port import BookEntry, BrokerPort, FundsEntry, PositionEntry, TradeEntry
-from vyomo_broker_kit.remote import RemoteExecutor, SendLimits
 from vyomo_broker_kit.testing import Behaviour
 from vyomo_broker_kit.testing.floor import Floor
 from vyomo_contracts.orders import Order, OrderModification
 from vyomo_contracts.reasons import ReasonCode
 from vyomo_contracts.vocabulary import OrderState, PendingAction, TransactionType
+from vyomo_ledger.writing import LedgerTransaction
+from vyomo_ledger.writing.publishing import Publication
+from vyomo_service_kit.clock import SystemClock
 from vyomo_service_kit.database import RecordUnavailableError
 from vyomo_service_kit.testing import eventually
 
@@ -63,18 +68,18 @@ async def test_not_sent_that_is_recorded_twice_does_not_free_the_next_claim(
     floor: Floor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     floor.broker.script(Behaviour(delay_seconds=3))
-    monkeypatch.setattr(remote, "RECORD_RETRY_SECONDS", 2.5)  # while the second claim's call is on the wire
-    real_write = RemoteExecutor._write  # pyright: ignore[reportPrivateUsage]
+    monkeypatch.setattr(answers, "RECORD_RETRY_SECONDS", 2.5)  # while the second claim's call is on the wire
+    real_write = Answers._write  # pyright: ignore[reportPrivateUsage]
     writes = 0
 
-    async def write_and_lose_the_answer(self: RemoteExecutor, answers: Sequence[object]) -> None:
+    async def write_and_lose_the_answer(self: Answers, given: Sequence[object]) -> None:
         nonlocal writes
         writes += 1
-        await real_write(self, answers)  # pyright: ignore[reportArgumentType]
+        await real_write(self, given)  # pyright: ignore[reportArgumentType]
         if writes == 1:
             raise RecordUnavailableError("the answer to COMMIT was lost")
 
-    monkeypatch.setattr(RemoteExecutor, "_write", write_and_lose_the_answer)
+    monkeypatch.setattr(Answers, "_write", write_and_lose_the_answer)
     async with floor.working(through=lambda port: Before(port, placing=unreachable_for(1))):
         order = await floor.place()
         await floor.until(order, OrderState.FILLED, seconds=15)
@@ -150,25 +155,25 @@ async def test_orders_given_up_do_not_stand_before_those_that_can_go(
     floor: Floor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(repeats, "PAUSES_SECONDS", (0.05, 0.05))
-    limits = SendLimits(in_flight_per_account=remote.CLAIMED_PER_ACCOUNT)
+    limits = SendLimits(in_flight_per_account=taking.CLAIMED_PER_ACCOUNT)
     hopeless: set[str] = set()
 
     def placing(order: Order) -> Outcome | None:
         return NotSent("ConnectError") if order.order_id in hopeless else None
 
-    for _ in range(remote.CLAIMED_PER_ACCOUNT):
+    for _ in range(taking.CLAIMED_PER_ACCOUNT):
         hopeless.add((await floor.place()).order_id)
     before: list[Before] = []
     async with floor.working(
         limits=limits, through=lambda port: before.append(Before(port, placing=placing)) or before[0]
     ):
-        await eventually(lambda: len(before[0].tried) == 3 * remote.CLAIMED_PER_ACCOUNT, timeout=10)
+        await eventually(lambda: len(before[0].tried) == 3 * taking.CLAIMED_PER_ACCOUNT, timeout=10)
         order = await floor.place()
         await floor.until(order, OrderState.FILLED, seconds=3)
 
 
 async def test_cancels_that_wait_for_a_brokers_id_do_not_stand_before_new_orders(floor: Floor) -> None:
-    count = remote.CLAIMED_PER_ACCOUNT
+    count = taking.CLAIMED_PER_ACCOUNT
     floor.broker.script(*[Behaviour(placing="drop_before")] * count)
     async with floor.working(limits=SendLimits(in_flight_per_account=count)):
         lost = [await floor.place() for _ in range(count)]
@@ -238,3 +243,76 @@ async def test_cancel_that_cannot_be_sent_is_given_up_and_does_not_blame_the_bro
         ReasonCode.BROKER_UNREACHABLE,
         "the cancel was not sent: ConnectError",
     )
+
+
+class AheadClock(SystemClock):
+    def now(self) -> datetime:
+        return super().now() + timedelta(seconds=20)
+
+
+async def test_worker_whose_clock_is_ahead_sends_what_has_not_expired_by_the_record(
+    floor: Floor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(worker, "SystemClock", AheadClock)
+    async with floor.working():
+        order = await floor.place(expires_at=floor.world.clock.now() + timedelta(seconds=5))
+        stored = await floor.until(order, OrderState.FILLED, seconds=3)
+
+    assert stored.updated_at - stored.created_at < timedelta(seconds=4)
+    assert len(floor.broker.calls) == 1
+
+
+async def test_commit_that_takes_long_is_no_suspension(floor: Floor, monkeypatch: pytest.MonkeyPatch) -> None:
+    real_flush = LedgerTransaction.flush
+
+    async def flush_slowly(self: LedgerTransaction) -> list[Publication]:
+        written = await real_flush(self)
+        await asyncio.sleep(0.8)
+        return written
+
+    async with floor.working():
+        order = await floor.place()
+        monkeypatch.setattr(LedgerTransaction, "flush", flush_slowly)
+        await floor.until(order, OrderState.FILLED)
+
+    assert "order.new" not in await floor.event_types(order)
+
+
+async def test_process_that_was_stopped_between_claim_and_call_does_not_call(
+    floor: Floor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real_flush, stops = LedgerTransaction.flush, [0.7]
+
+    async def flush_and_stop(self: LedgerTransaction) -> list[Publication]:
+        written = await real_flush(self)
+        if stops:
+            time.sleep(stops.pop())
+        return written
+
+    async with floor.working():
+        order = await floor.place()
+        monkeypatch.setattr(LedgerTransaction, "flush", flush_and_stop)
+        await floor.until(order, OrderState.FILLED)
+
+    assert "order.new" in await floor.event_types(order)
+    assert len(floor.broker.calls) == 1
+
+
+async def test_order_whose_connection_was_refused_goes_at_once_when_the_broker_answers_another(
+    floor: Floor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(repeats, "PAUSES_SECONDS", (30.0, 30.0))
+    orders = [await floor.place() for _ in range(4)]
+
+    def placing(order: Order) -> Outcome | None:
+        first = order.order_id == orders[0].order_id and before[0].tried.count(order.broker_tag) == 1
+        return NotSent("ConnectError") if first else None
+
+    before: list[Before] = []
+    floor.broker.script(Behaviour(answer_delay_seconds=0.3))
+    async with floor.working(through=lambda port: before.append(Before(port, placing=placing)) or before[0]):
+        for order in orders:
+            await floor.until(order, OrderState.FILLED, seconds=3)
+
+    tags = [order.broker_tag for order in orders]
+    assert floor.broker.calls == [("POST", tags[each]) for each in (1, 0, 2, 3)]

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from vyomo_broker_kit.remote import SendLimits
+from vyomo_broker_kit.limits import SendLimits
 from vyomo_broker_kit.testing import Behaviour
 from vyomo_broker_kit.testing.floor import Floor
 from vyomo_contracts.lifecycle import OrderUpdate

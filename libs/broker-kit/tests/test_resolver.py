@@ -5,8 +5,7 @@ from datetime import timedelta
 
 import pytest
 
-from vyomo_broker_kit.limits import ReconcileLimits, is_read_due
-from vyomo_broker_kit.remote import SendLimits
+from vyomo_broker_kit.limits import ReconcileLimits, SendLimits, is_read_due
 from vyomo_broker_kit.testing import Behaviour
 from vyomo_broker_kit.testing.floor import Floor
 from vyomo_contracts.alerts import AlertCode
@@ -17,7 +16,7 @@ from vyomo_contracts.vocabulary import Broker, OrderState, PendingAction, Transa
 from vyomo_ledger.writing import AccountClosed, Step
 from vyomo_service_kit.testing import eventually
 
-QUICK = ReconcileLimits(settle_seconds=2.4)
+QUICK = ReconcileLimits(read_gap_seconds=0.02, settle_seconds=2.4)
 BRIEF = SendLimits(total_seconds=0.5)
 
 

@@ -4,8 +4,7 @@ import asyncio
 from datetime import timedelta
 from typing import Any
 
-from vyomo_broker_kit.limits import ReconcileLimits
-from vyomo_broker_kit.remote import SendLimits
+from vyomo_broker_kit.limits import ReconcileLimits, SendLimits
 from vyomo_broker_kit.testing import Behaviour
 from vyomo_broker_kit.testing.floor import Floor
 from vyomo_broker_kit.testing.signing_in import signing_in

@@ -3,7 +3,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from vyomo_contracts import subjects
-from vyomo_contracts.topology import STREAMS, SYNC_CONSUMER, Stream, partition_of, worker_consumer
+from vyomo_contracts.topology import (
+    STREAMS,
+    SYNC_CONSUMER,
+    Stream,
+    partition_of,
+    worker_consumer,
+    worker_consumers,
+)
 from vyomo_contracts.vocabulary import Broker
 
 REQUESTS = (
@@ -57,7 +64,7 @@ def test_doorbells_and_events_are_in_their_streams_alone(broker: Broker) -> None
     assert streams_of(subjects.doorbell(broker, 3)) == ["VYOMO_CMD"]
     assert streams_of(subjects.events(broker, 3)) == ["VYOMO_EVT"]
     assert streams_of(subjects.dead_letters("worker-paper")) == ["VYOMO_DLQ"]
-    assert matches(subjects.doorbells_of(broker), subjects.doorbell(broker, 3))
+    assert matches(worker_consumer(broker, 3).filter_subject, subjects.doorbell(broker, 3))
 
 
 def test_ticks_are_in_no_stream() -> None:
@@ -65,7 +72,7 @@ def test_ticks_are_in_no_stream() -> None:
 
 
 def test_consumers_never_give_a_message_up_by_count_and_have_a_delivery_subject_of_their_own() -> None:
-    consumers = [*map(worker_consumer, Broker), SYNC_CONSUMER]
+    consumers = [*worker_consumers(Broker, 3), SYNC_CONSUMER]
 
     assert {each.max_deliver for each in consumers} == {-1}
     assert len({each.deliver_subject for each in consumers}) == len(consumers)

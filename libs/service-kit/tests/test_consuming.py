@@ -20,7 +20,7 @@ from vyomo_service_kit.consuming import POISON_DELIVERIES, DeadLetter
 from vyomo_service_kit.database import RecordUnavailableError
 from vyomo_service_kit.testing import eventually
 
-CONSUMER = worker_consumer("paper")
+CONSUMER = worker_consumer("paper", 0)
 SUBJECT = subjects.doorbell("paper", 0)
 DEAD = subjects.dead_letters(CONSUMER.durable_name)
 MakeDoorbell = Callable[..., RingDoorbell]

@@ -15,7 +15,7 @@ from vyomo_contracts.topology import DOORBELLS, worker_consumer
 from vyomo_service_kit.bus import Bus, consumer_config, declare_topology
 from vyomo_service_kit.testing import eventually
 
-CONSUMER = worker_consumer("paper")
+CONSUMER = worker_consumer("paper", 0)
 STOPS = 10
 MakeDoorbell = Callable[..., RingDoorbell]
 

@@ -9,11 +9,11 @@ from faststream.nats import JStream
 
 from vyomo_contracts import subjects
 from vyomo_contracts.commands import RingDoorbell
-from vyomo_contracts.topology import DOORBELLS, STREAMS, SYNC_CONSUMER, Stream, worker_consumer
+from vyomo_contracts.topology import DOORBELLS, STREAMS, SYNC_CONSUMER, Consumer, Stream, worker_consumer
 from vyomo_service_kit.bus import Bus, consumer_config, declare_topology, wait_for_consumer
 from vyomo_service_kit.testing import eventually
 
-CONSUMERS = (worker_consumer("paper"), SYNC_CONSUMER)
+CONSUMERS = (worker_consumer("paper", 0), SYNC_CONSUMER)
 
 
 @asynccontextmanager
@@ -101,3 +101,22 @@ async def test_waiting_for_a_consumer_ends_when_its_owner_has_declared_it(caller
     await declare_topology(caller.stored, CONSUMERS)
 
     await wait_for_consumer(caller.stored, SYNC_CONSUMER, limit_seconds=1)
+
+
+async def test_consumer_of_an_earlier_version_that_takes_all_partitions_makes_way(
+    caller: Bus, doorbell: Callable[..., RingDoorbell], nats_url: str
+) -> None:
+    await declare_topology(caller.stored, ())
+    await caller.stored.delete_stream(DOORBELLS.name)
+    await declare_topology(caller.stored, ())
+    earlier = Consumer(
+        stream=DOORBELLS.name, durable_name="worker-paper", filter_subject="vyomo.v1.cmd.broker.paper.*"
+    )
+    await caller.stored.add_consumer(earlier.stream, config=consumer_config(earlier))
+
+    heard: list[int] = []
+    async with listening(nats_url, heard) as bus:
+        await bus.store(
+            subjects.doorbell("paper", 0), doorbell(1).model_dump_json().encode(), message_id="earlier"
+        )
+        await eventually(lambda: heard == [1])

@@ -24,7 +24,7 @@ from vyomo_service_kit.bus import Bus, consumer_config
 from vyomo_service_kit.consuming import POISON_DELIVERIES
 from vyomo_service_kit.testing import eventually
 
-CONSUMER = worker_consumer("paper")
+CONSUMER = worker_consumer("paper", 0)
 
 
 @asynccontextmanager

@@ -10,8 +10,7 @@ from contextlib import asynccontextmanager
 from datetime import timedelta
 
 from vyomo_broker_kit.http import OrderTransport
-from vyomo_broker_kit.limits import ReconcileLimits
-from vyomo_broker_kit.remote import SendLimits
+from vyomo_broker_kit.limits import ReconcileLimits, SendLimits
 from vyomo_broker_kit.testing.scripted_port import ScriptedBrokerPort
 from vyomo_broker_kit.worker import WorkerSettings, remote_worker
 from vyomo_contracts.vocabulary import Broker

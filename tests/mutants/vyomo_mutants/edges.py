@@ -24,7 +24,7 @@ from vyomo_service_kit.testing import eventually
 from .stage import PARTITIONS, Stage, utc
 
 _FENCE = 0
-_CONSUMER = worker_consumer("paper")
+_CONSUMER = worker_consumer("paper", 0)
 
 
 @asynccontextmanager

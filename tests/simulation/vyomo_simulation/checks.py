@@ -9,7 +9,7 @@ from typing import Any, Final
 
 import orjson
 
-from vyomo_broker_kit.remote import SendLimits
+from vyomo_broker_kit.limits import SendLimits
 from vyomo_contracts.lifecycle import TRANSITIONS
 from vyomo_contracts.orders import Order
 from vyomo_contracts.vocabulary import OrderState

@@ -79,6 +79,7 @@ class ClaimingStatements:
                             "is_exit": exits_first and self._is_exit(order),
                             "may_send": may_send[account_id],
                             "claimed_at": now,
+                            "began_at": session.now,
                         }
                     )
         return rows

@@ -15,6 +15,9 @@ class LookingStatements:
     def __init__(self, record: Record) -> None:
         self._record = record
 
+    async def clock(self, session: Session) -> list[Row]:
+        return [{"clock_timestamp": session.server.clock.now()}]
+
     async def take_lease(self, session: Session, name: str, holder: str, term: timedelta) -> list[Row]:
         await session.lock(("lease", name))
         known = self._record.leases.get(name)

@@ -183,7 +183,7 @@ MUTANTS: Final = (
         "I3",
         (
             Edit(
-                f"{_KIT}.remote",
+                f"{_KIT}.taking",
                 "transaction.step([Step(order=order, update=update, send_deadline=deadline) for order in taken])",
                 "transaction.step([])",
             ),
@@ -312,10 +312,16 @@ MUTANTS: Final = (
         "I6",
         (
             Setting(f"{_LEDGER}.claiming", "_CLAIM_EXITS_FIRST", CLAIM_OF_ANY_AGE),
+            Edit("vyomo_service_kit.record_clock", "if self._offset is None:", "if True:"),
+            Edit(
+                f"{_KIT}.taking",
+                "in_flight.get(account_id, 0) >= room\n",
+                "order.expires_at <= self._clock.now() or in_flight.get(account_id, 0) >= room\n",
+            ),
             Edit(
                 f"{_KIT}.remote",
-                "if in_flight.get(account_id, 0) >= room or",
-                "if order.expires_at <= self._clock.now() or in_flight.get(account_id, 0) >= room or",
+                "round_.latest(self._clock.elapsed()) >= order.expires_at",
+                "self._clock.now() >= order.expires_at",
             ),
         ),
     ),
@@ -343,7 +349,7 @@ MUTANTS: Final = (
         "I7",
         (
             Edit(
-                f"{_KIT}.remote",
+                f"{_KIT}.taking",
                 "held: set[int] = set()\n        for order in orders:",
                 "held: set[int] = set()\n        for order in reversed(orders):",
             ),
@@ -370,10 +376,15 @@ MUTANTS: Final = (
         (
             Edit(
                 f"{_KIT}.remote",
-                "return self._clock.elapsed() - claimed_at > self._limits.stale_claim_seconds",
-                "return False",
+                "if self._wakefulness.was_away(round_.asked, self._limits.stale_claim_seconds):",
+                "if False:",
+            ),
+            Edit(
+                f"{_KIT}.remote",
+                "if (round_.deadline - round_.latest(now)).total_seconds() < self._limits.total_seconds:",
+                "if False:",
             ),
         ),
-        seed=3,
+        seed=17,
     ),
 )

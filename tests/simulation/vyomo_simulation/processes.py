@@ -10,8 +10,8 @@ from pydantic import SecretStr
 from vyomo_broker_kit.book_sync import BookSync
 from vyomo_broker_kit.http import OrderTransport
 from vyomo_broker_kit.lanes import LaneExecutor, Lanes
-from vyomo_broker_kit.limits import ReconcileLimits
-from vyomo_broker_kit.remote import RemoteExecutor, SendLimits
+from vyomo_broker_kit.limits import ReconcileLimits, SendLimits
+from vyomo_broker_kit.remote import RemoteExecutor
 from vyomo_broker_kit.testing import ScriptedBrokerPort
 from vyomo_contracts import subjects
 from vyomo_contracts.risk import RiskLimits
@@ -28,6 +28,7 @@ from vyomo_order_router.changing import OrderChanging
 from vyomo_order_router.doorbell import Doorbell
 from vyomo_order_router.placing import OrderPlacing
 from vyomo_order_router.settings import OrderRouterSettings
+from vyomo_service_kit.record_clock import RecordClock
 from vyomo_service_kit.runtime import cancel_and_wait, repeat
 
 from .loop import Process, current_process
@@ -73,7 +74,7 @@ class Running:
 
 
 async def router(world: World) -> None:
-    bus, database, clock = world.connection(), world.database(), world.clock_of("router")
+    bus, database, clock = world.connection(), world.database(), RecordClock(world.clock_of("router"))
     identifiers = world.identifiers
     publisher = EventPublisher(bus, database, clock, identifiers, source="order-router")
     ledger = Ledger(database, publisher, partitions=PARTITIONS)
@@ -100,7 +101,7 @@ async def router(world: World) -> None:
     async def relay_once() -> None:
         await relay.run_once()
 
-    async with publisher.running():
+    async with clock.following(database), publisher.running():
         process = _this()
         world.bus.serve(process, subjects.PLACE_ORDERS, placing.place)
         world.bus.serve(process, subjects.CANCEL_ORDERS, changing.cancel)
@@ -113,7 +114,7 @@ def worker(number: int, workers: int, *, naive: bool = False) -> Main:
     owned = frozenset(range(number, PARTITIONS, workers))
 
     async def main(world: World) -> None:
-        bus, database, clock = world.connection(), world.database(), world.clock_of("worker")
+        bus, database, clock = world.connection(), world.database(), RecordClock(world.clock_of("worker"))
         publisher = EventPublisher(bus, database, clock, world.identifiers, source=f"worker-{BROKER}")
         ledger = Ledger(database, publisher, partitions=PARTITIONS)
         port = ScriptedBrokerPort(cast("OrderTransport", world.broker), clock)
@@ -127,6 +128,7 @@ def worker(number: int, workers: int, *, naive: bool = False) -> Main:
                 lanes.ring(account_ids)
 
         async with AsyncExitStack() as stack:
+            await stack.enter_async_context(clock.following(database))
             await stack.enter_async_context(book.running())
             executor: LaneExecutor
             if naive:

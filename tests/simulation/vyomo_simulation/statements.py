@@ -26,6 +26,7 @@ from vyomo_ledger.writing import (
     transaction,
 )
 from vyomo_order_router.adapters import risk
+from vyomo_service_kit import record_clock
 
 from .book_statements import BookStatements
 from .claiming_statements import ClaimingStatements
@@ -76,6 +77,7 @@ def statements_of(record: Record) -> Mapping[str, Statement]:
         alerts._RAISE: books.raise_alert,
         alerts._STOP_ACCEPTING: books.stop_accepting,
         risk._ACCOUNTS: look.risk_accounts,
+        record_clock._NOW: look.clock,
         instruments._BY_KEY: look.instruments,
         instruments._LISTED_ON: look.listed_on,
     }

@@ -37,8 +37,10 @@ class BookMerge:
         self._ahead: dict[str, float] = {}
         """Orders whose trades are more than they can hold, and since when."""
 
-    def shows_new_fills(self, account_id: int, entries: Sequence[BookEntry]) -> bool:
-        return any(entry.filled_quantity for entry in self._changed(account_id, entries))
+    def changed(self, account_id: int, entries: Sequence[BookEntry]) -> list[BookEntry]:
+        """What looks other than at the last reading that was recorded."""
+        seen = self._seen.get(account_id, {})
+        return [entry for entry in entries if seen.get(entry.broker_order_id) != _shown(entry)]
 
     async def silence(self, account_ids: Sequence[int]) -> None:
         """Orders whose send deadline passed without an outcome are unknown from now on; their lanes are free again."""
@@ -49,8 +51,8 @@ class BookMerge:
             overdue = [order for order in orders.values() if order.state is OrderState.SUBMITTING]
             transaction.step([Step(order=order, update=update) for order in overdue])
 
-    async def merge(self, reading: Reading) -> Outcome:
-        changed = self._changed(reading.account_id, reading.entries)
+    async def merge(self, reading: Reading, changed: Sequence[BookEntry]) -> Outcome:
+        """`changed` are those entries of the reading of which `changed` says so."""
         async with self._ledger.transaction(part="books") as transaction:
             merging = BookLearning(transaction, reading, self._limits, self._clock, self._ahead)
             matches = await merging.match(changed)
@@ -98,10 +100,6 @@ class BookMerge:
         adopted = await self._ledger.adopt(reading.account_id, adoptions)
         log.info("book.adopted", account_id=reading.account_id, orders=len(adopted))
         return adoptions
-
-    def _changed(self, account_id: int, entries: Sequence[BookEntry]) -> list[BookEntry]:
-        seen = self._seen.get(account_id, {})
-        return [entry for entry in entries if seen.get(entry.broker_order_id) != _shown(entry)]
 
     async def _owner(self, account_id: int) -> str:
         if account_id not in self._owners:

@@ -85,6 +85,8 @@ class BookSync:
         self._owned = owned
         self._limits = limits or ReconcileLimits()
         self._fill_listeners: list[Callable[[int], None]] = []
+        self.on_read: Callable[[int], None] = lambda _: None
+        """Called with each account whose book was read and learnt from."""
         self._merge = BookMerge(ledger, clock, broker=broker, limits=self._limits)
         self._accounts: dict[int, _Account] = {}
         self._due: dict[int, None] = {}
@@ -187,13 +189,18 @@ class BookSync:
     async def _read_and_merge(self, account_id: int, account: _Account) -> None:
         began, began_elapsed = self._clock.now(), self._clock.elapsed()
         entries = await self._port.order_book(account_id)
-        looked = account.wants_trades or self._merge.shows_new_fills(account_id, entries)
+        changed = self._merge.changed(account_id, entries)
+        looked = account.wants_trades or any(entry.filled_quantity for entry in changed)
         trades = await self._trades(account_id) if looked else None
         good_reads = (*account.good_reads, began_elapsed)
         outcome = await self._merge.merge(
-            Reading(account_id=account_id, entries=entries, trades=trades, began=began, good_reads=good_reads)
+            Reading(
+                account_id=account_id, entries=entries, trades=trades, began=began, good_reads=good_reads
+            ),
+            changed,
         )
         account.good_reads.append(began_elapsed)
+        self.on_read(account_id)
         self._plan_trades(account, wanted=outcome.wants_trades, looked=looked)
         if outcome.filled:
             for listener in self._fill_listeners:

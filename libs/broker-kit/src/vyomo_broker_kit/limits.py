@@ -1,7 +1,27 @@
-"""How a broker is reconciled with: per broker, as configuration. Fault tests settle in eight seconds instead of two minutes."""
+"""How a broker is sent to and reconciled with: per broker, as configuration. Fault tests settle in eight seconds instead of two minutes."""
 
 from dataclasses import dataclass
 from typing import Final
+
+from vyomo_contracts.risk import OrderRate
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SendLimits:
+    in_flight_per_account: int = 2
+    """Entries of one account on the wire at once. Cancels and modifications have their own way past them."""
+    more_for_exits: int = 2
+    """Orders that reduce a position find this much room beside entries that hang."""
+    total_seconds: float = 7.0
+    """Longest a call may take, all in all."""
+    commit_seconds: float = 2.0
+    """Longest from the claim to its call, for the claim's commit on a slow disk. The send deadline is both together: by then the call is over."""
+    waiting_change_seconds: float = 60.0
+    """How long a cancellation or modification waits for a broker session before it is given up."""
+    stale_claim_seconds: float = 0.5
+    """A process that was suspended this long between claim and call does not call: its knowledge is old."""
+    rate: OrderRate | None = None
+    """Calls of one account in a second; what is above it waits in its lane."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -10,8 +30,9 @@ class ReconcileLimits:
     """How long after its send deadline an order may still appear in the book: 83 s inside a broker were reported."""
     good_reads: int = 5
     """The book must have been read this often since then before absence is believed."""
-    read_gap_seconds: float = 0.0
-    """Least time between two readings of one account's book, where a broker asks for it."""
+    read_gap_seconds: float = 0.5
+    """Least time between two readings of one account's book. A book holds the whole day, so reading it after every order of a busy account
+    costs more than the orders; the first look after a quiet moment is at once."""
     working_seconds: float = 1.0
     """How often the book is read while orders work."""
     idle_seconds: float = 30.0

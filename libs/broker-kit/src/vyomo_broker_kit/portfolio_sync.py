@@ -101,6 +101,8 @@ class PortfolioSync:
         self._owned = owned
         self._limits = limits
         self._look = look
+        self.on_read: Callable[[int], None] = lambda _: None
+        """Called with each account whose positions and funds were read and recorded."""
         self._due_at: dict[int, float] = {}
         self._listed_at = float("-inf")
         self._reading: dict[int, asyncio.Task[None]] = {}
@@ -110,6 +112,10 @@ class PortfolioSync:
         """A burst of fills is one reading."""
         soon = self._clock.elapsed() + self._limits.burst_seconds
         self._due_at[account_id] = min(soon, self._due_at.get(account_id, soon))
+
+    def look(self, account_id: int) -> None:
+        """Read the account at the next tick."""
+        self._due_at[account_id] = self._clock.elapsed()
 
     @asynccontextmanager
     async def running(self) -> AsyncGenerator[None]:
@@ -142,7 +148,9 @@ class PortfolioSync:
         try:
             entries = await self._port.positions(account_id)
             funds = await self._port.funds(account_id)
-            if await self._record(account_id, entries, funds):
+            is_odd = await self._record(account_id, entries, funds)
+            self.on_read(account_id)
+            if is_odd:
                 # The trades that would explain it may only be in the books yet.
                 self._look(account_id)
                 again = self._clock.elapsed() + self._limits.recheck_seconds

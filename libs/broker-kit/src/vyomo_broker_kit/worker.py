@@ -10,11 +10,12 @@ from pydantic import BeforeValidator
 from vyomo_broker_kit.book_sync import BookSync
 from vyomo_broker_kit.doorbell import register_doorbell
 from vyomo_broker_kit.lanes import LaneExecutor, Lanes
-from vyomo_broker_kit.limits import ReconcileLimits
+from vyomo_broker_kit.limits import ReconcileLimits, SendLimits
 from vyomo_broker_kit.port import BrokerPort
 from vyomo_broker_kit.portfolio_sync import PortfolioSync
-from vyomo_broker_kit.remote import RemoteExecutor, SendLimits
+from vyomo_broker_kit.remote import RemoteExecutor
 from vyomo_broker_kit.session_watch import SessionWatch
+from vyomo_broker_kit.start_gate import Books, StartGate
 from vyomo_contracts.risk import ORDER_RATES
 from vyomo_contracts.topology import worker_consumer
 from vyomo_contracts.vocabulary import Broker
@@ -24,6 +25,7 @@ from vyomo_service_kit.bus import Bus, wait_for_consumer
 from vyomo_service_kit.clock import Clock, SystemClock
 from vyomo_service_kit.database import Database, open_database
 from vyomo_service_kit.identifiers import IdentifierFactory, TimeOrderedIdentifiers
+from vyomo_service_kit.record_clock import RecordClock
 from vyomo_service_kit.settings import ServiceSettings
 
 
@@ -67,7 +69,7 @@ async def local_worker(
 ) -> AsyncGenerator[Lanes]:
     """A worker whose executor settles orders itself; `register` adds handlers to the bus before it starts."""
     name = f"worker-{broker}"
-    clock = SystemClock()
+    clock = RecordClock(SystemClock())
     identifiers = TimeOrderedIdentifiers(clock)
     bus = Bus(settings.nats_url.get_secret_value(), name=name)
     async with AsyncExitStack() as stack:
@@ -76,16 +78,18 @@ async def local_worker(
                 settings.postgres_url.get_secret_value(), role="vyomo_worker", application=name, max_size=6
             )
         )
+        await stack.enter_async_context(clock.following(database))
         bus.keep_dead_letter = DeadLetterBox(database).keep
         publisher = EventPublisher(bus, database, clock, identifiers, source=name)
         ledger = Ledger(database, publisher, partitions=settings.partitions)
         await bus.connect()
-        await wait_for_consumer(bus.stored, worker_consumer(broker))
+        for partition in sorted(settings.owned):
+            await wait_for_consumer(bus.stored, worker_consumer(broker, partition))
         served = await stack.enter_async_context(
             executor(WorkerParts(bus, database, ledger, clock, identifiers))
         )
         lanes = Lanes(database, served, broker=broker, partitions=settings.partitions, owned=settings.owned)
-        register_doorbell(bus.broker, broker=broker, ring=lanes.ring)
+        register_doorbell(bus.broker, broker=broker, owned=settings.owned, ring=lanes.ring)
         if register is not None:
             register(bus)
         await stack.enter_async_context(bus.open())
@@ -104,8 +108,11 @@ async def remote_worker(
     limits: SendLimits | None = None,
     reconcile: ReconcileLimits | None = None,
     beside: Callable[[WorkerParts], AbstractAsyncContextManager[None]] | None = None,
+    needs: frozenset[Books] = frozenset(Books),
 ) -> AsyncGenerator[Lanes]:
     """A worker whose broker is elsewhere: claim, commit, one call, outcome, commit; then the book tells the rest.
+
+    `needs` are the books that must have been read before anything is claimed for an account.
 
     `beside` is what else runs on the worker's parts.
     """
@@ -138,6 +145,16 @@ async def remote_worker(
             look=book.look,
         )
         book.on_filled(portfolio.filled)
+        gate = StartGate(parts.clock, needs)
+        gate.opened = lambda account_id: ring([account_id])
+
+        def look(account_id: int) -> None:
+            book.look(account_id)
+            portfolio.look(account_id)
+
+        gate.look = look
+        book.on_read = lambda account_id: gate.has_read(account_id, Books.ORDERS)
+        portfolio.on_read = lambda account_id: gate.has_read(account_id, Books.POSITIONS)
         remote = RemoteExecutor(
             parts.ledger,
             port,
@@ -145,6 +162,7 @@ async def remote_worker(
             limits=limits or SendLimits(rate=ORDER_RATES[broker]),
             ring=ring,
             look=book.look,
+            gate=gate,
         )
         sessions = SessionWatch(
             parts.ledger,

@@ -36,10 +36,6 @@ def doorbell(broker: str, partition: int) -> str:
     return f"{ROOT}.cmd.broker.{broker}.{partition}"
 
 
-def doorbells_of(broker: str) -> str:
-    return f"{ROOT}.cmd.broker.{broker}.*"
-
-
 def events(broker: str, partition: int) -> str:
     return f"{ROOT}.evt.{broker}.{partition}"
 

@@ -3,6 +3,7 @@
 PostgreSQL is the record, so every stream may be wiped at any moment: doorbells are hints, events are re-emitted by the relay.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final, Literal
 
@@ -77,10 +78,17 @@ DEAD_LETTERS: Final = Stream(
 STREAMS: Final = (DOORBELLS, EVENTS, DEAD_LETTERS)
 
 
-def worker_consumer(broker: str) -> Consumer:
+def worker_consumer(broker: str, partition: int) -> Consumer:
+    """One for each partition: its bells reach the worker that owns it, and no other."""
     return Consumer(
-        stream=DOORBELLS.name, durable_name=f"worker-{broker}", filter_subject=subjects.doorbells_of(broker)
+        stream=DOORBELLS.name,
+        durable_name=f"worker-{broker}-{partition}",
+        filter_subject=subjects.doorbell(broker, partition),
     )
+
+
+def worker_consumers(brokers: Iterable[str], partitions: int) -> tuple[Consumer, ...]:
+    return tuple(worker_consumer(broker, partition) for broker in brokers for partition in range(partitions))
 
 
 SYNC_CONSUMER: Final = Consumer(stream=EVENTS.name, durable_name="sync", filter_subject=subjects.ALL_EVENTS)

@@ -10,7 +10,7 @@ from typing import Any
 from vyomo_contracts import subjects
 from vyomo_contracts.events import BrokerEvents
 from vyomo_contracts.orders import Order
-from vyomo_contracts.topology import SYNC_CONSUMER, worker_consumer
+from vyomo_contracts.topology import SYNC_CONSUMER, worker_consumers
 from vyomo_contracts.vocabulary import (
     Broker,
     Exchange,
@@ -136,7 +136,7 @@ async def record_world(
     identifiers = TimeOrderedIdentifiers(clock)
     bus = Bus(nats_url, name="test")
     await bus.connect()
-    await declare_topology(bus.stored, (*map(worker_consumer, brokers), SYNC_CONSUMER))
+    await declare_topology(bus.stored, (*worker_consumers(brokers, partitions), SYNC_CONSUMER))
     async with (
         open_database(postgres_url, role=role, application="test", max_size=8) as database,
         bus.open(),

@@ -19,7 +19,7 @@ from nats.errors import NoRespondersError, SlowConsumerError
 from nats.js import JetStreamContext
 from nats.js.api import AckPolicy as JetStreamAckPolicy
 from nats.js.api import ConsumerConfig, PersistMode, RetentionPolicy, StorageType, StreamConfig
-from nats.js.errors import NotFoundError
+from nats.js.errors import BadRequestError, NotFoundError
 from pydantic import BaseModel
 
 from vyomo_contracts import subjects
@@ -40,6 +40,8 @@ Answer = TypeVar("Answer", bound=BaseModel)
 
 _JSON_HEADERS = {"content-type": "application/json"}
 _STORE_SECONDS = 5.0
+_OVERLAPS = 10100
+"""The server's code for a consumer of a work queue whose subjects another consumer has already."""
 _LOOK_FOR_CONSUMER_SECONDS = 0.1
 _DRAIN_SECONDS = 10.0
 """Of the fifteen that a service has to stop in."""
@@ -272,8 +274,23 @@ async def declare_topology(stored: JetStreamContext, consumers: tuple[Consumer, 
             await stored.update_stream(config=config)
             log.info("topology.stream_updated", stream=stream.name)
     for consumer in consumers:
-        await stored.add_consumer(consumer.stream, config=consumer_config(consumer))
+        try:
+            await stored.add_consumer(consumer.stream, config=consumer_config(consumer))
+        except BadRequestError as error:
+            if error.err_code != _OVERLAPS:
+                raise
+            await _remove_others(stored, consumer.stream, consumers)
+            await stored.add_consumer(consumer.stream, config=consumer_config(consumer))
     return frozenset(created)
+
+
+async def _remove_others(stored: JetStreamContext, stream: str, consumers: tuple[Consumer, ...]) -> None:
+    """An earlier version's consumers, or those of another number of partitions, take what is now for these."""
+    declared = {consumer.durable_name for consumer in consumers if consumer.stream == stream}
+    for known in await stored.consumers_info(stream):
+        if known.name not in declared:
+            await stored.delete_consumer(stream, known.name)
+            log.info("topology.consumer_removed", stream=stream, consumer=known.name)
 
 
 def _stream_config(stream: Stream) -> StreamConfig:

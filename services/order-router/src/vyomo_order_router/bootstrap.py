@@ -5,7 +5,7 @@ from collections.abc import AsyncGenerator
 from contextlib import AsyncExitStack, asynccontextmanager
 
 from vyomo_contracts.risk import ORDER_RATES, OrderRate, RiskLimits
-from vyomo_contracts.topology import EVENTS, SYNC_CONSUMER, worker_consumer
+from vyomo_contracts.topology import EVENTS, SYNC_CONSUMER, worker_consumers
 from vyomo_contracts.vocabulary import Broker
 from vyomo_ledger.auditing import AnchorFile
 from vyomo_ledger.instruments import InstrumentDirectory
@@ -22,6 +22,7 @@ from vyomo_order_router.adapters.prices import LastPrices
 from vyomo_order_router.adapters.risk import RiskStore
 from vyomo_order_router.advisories import Advisories
 from vyomo_order_router.assessing import Assessing
+from vyomo_order_router.breaking import BrokerBreakers
 from vyomo_order_router.changing import OrderChanging
 from vyomo_order_router.controlling import Controlling
 from vyomo_order_router.doorbell import Doorbell
@@ -38,6 +39,7 @@ from vyomo_service_kit.clock import SystemClock
 from vyomo_service_kit.database import open_database
 from vyomo_service_kit.identifiers import TimeOrderedIdentifiers
 from vyomo_service_kit.logging import configure_logging
+from vyomo_service_kit.record_clock import RecordClock
 
 TOPOLOGY_SECONDS = 5.0
 AUDIT_SECONDS = 5.0
@@ -45,13 +47,11 @@ AUDIT_SECONDS = 5.0
 LOCK_SECONDS = 1.0
 """Twice this, for a list and then for its busy account alone, is within what a caller waits for its answer."""
 
-CONSUMERS = (*(worker_consumer(broker) for broker in Broker), SYNC_CONSUMER)
-
 
 @asynccontextmanager
 async def order_router(settings: OrderRouterSettings) -> AsyncGenerator[None]:
     configure_logging(SOURCE, log_format=settings.log_format, level=settings.log_level)
-    clock = SystemClock()
+    clock = RecordClock(SystemClock())
     identifiers = TimeOrderedIdentifiers(clock)
     bus = Bus(settings.nats_url.get_secret_value(), name=SOURCE)
     async with AsyncExitStack() as stack:
@@ -64,6 +64,7 @@ async def order_router(settings: OrderRouterSettings) -> AsyncGenerator[None]:
                 lock_seconds=LOCK_SECONDS,
             )
         )
+        await stack.enter_async_context(clock.following(database))
         publisher = EventPublisher(bus, database, clock, identifiers, source=SOURCE)
         ledger = Ledger(database, publisher, partitions=settings.partitions)
         accounts = AccountStore(database, clock)
@@ -105,8 +106,10 @@ async def order_router(settings: OrderRouterSettings) -> AsyncGenerator[None]:
             database, bus, Lease(database, name="stream-audit", holder=holder), partitions=settings.partitions
         )
 
+        consumers = (*worker_consumers(Broker, settings.partitions), SYNC_CONSUMER)
+
         async def declare() -> None:
-            if EVENTS.name in await declare_topology(bus.stored, CONSUMERS):
+            if EVENTS.name in await declare_topology(bus.stored, consumers):
                 stream_audit.stream_is_new()
 
         await bus.connect()
@@ -141,6 +144,7 @@ async def order_router(settings: OrderRouterSettings) -> AsyncGenerator[None]:
                     controls, risk, prices, clock, Lease(database, name="risk", holder=holder)
                 ).run_once,
             ),
+            Loop("breakers", BrokerBreakers(controls, ledger, clock).run_once),
             Loop("stream-audit", stream_audit.run_once, every_seconds=EVERY_SECONDS, wake=stream_audit.due),
             Loop("dead-letters", care.run_once),
             Loop("topology", declare, every_seconds=TOPOLOGY_SECONDS),

@@ -1,5 +1,7 @@
 """Which handler serves which subject. Commands reach the exchange through the record; the bus only rings."""
 
+from collections.abc import Iterable
+
 from faststream.nats import NatsBroker
 
 from vyomo_broker_kit.doorbell import register_doorbell
@@ -7,5 +9,5 @@ from vyomo_broker_kit.lanes import Lanes
 from vyomo_contracts.vocabulary import Broker
 
 
-def register(broker: NatsBroker, lanes: Lanes) -> None:
-    register_doorbell(broker, broker=Broker.PAPER, ring=lanes.ring)
+def register(broker: NatsBroker, lanes: Lanes, owned: Iterable[int]) -> None:
+    register_doorbell(broker, broker=Broker.PAPER, owned=owned, ring=lanes.ring)

@@ -77,14 +77,17 @@ async def paper_exchange(
         days = DayChange(database, executor, listings, market, clock)
         lanes = Lanes(database, executor, broker=Broker.PAPER, partitions=settings.partitions, owned=owned)
         executor.ring = lanes.ring
-        register(bus.broker, lanes)
+        register(bus.broker, lanes, owned)
 
         await bus.connect()
         await days.begin_day()
         await executor.restore()
-        await _wait_until_declared(
-            bus, worker_consumer(Broker.PAPER), limit_seconds=settings.topology_wait_seconds
-        )
+        for partition in sorted(owned):
+            await _wait_until_declared(
+                bus,
+                worker_consumer(Broker.PAPER, partition),
+                limit_seconds=settings.topology_wait_seconds,
+            )
         await stack.enter_async_context(bus.open())
         await stack.enter_async_context(publisher.running())
         await stack.enter_async_context(MarketFeed(bus, rounds, clock, identifiers).running())

@@ -8,7 +8,7 @@ from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 
 from vyomo_broker_kit.http import OrderTransport
-from vyomo_broker_kit.remote import SendLimits
+from vyomo_broker_kit.limits import SendLimits
 from vyomo_broker_kit.testing.behaviour import Behaviour
 from vyomo_broker_kit.testing.scripted_broker import ScriptedBroker
 from vyomo_broker_kit.testing.scripted_port import ScriptedBrokerPort

@@ -9,9 +9,9 @@ from pydantic import SecretStr
 
 from vyomo_broker_kit.http import OrderTransport
 from vyomo_broker_kit.lanes import Lanes
-from vyomo_broker_kit.limits import ReconcileLimits
+from vyomo_broker_kit.limits import ReconcileLimits, SendLimits
 from vyomo_broker_kit.port import BrokerPort
-from vyomo_broker_kit.remote import SendLimits
+from vyomo_broker_kit.start_gate import Books
 from vyomo_broker_kit.testing.scripted_broker import ScriptedBroker
 from vyomo_broker_kit.testing.scripted_port import ScriptedBrokerPort
 from vyomo_broker_kit.worker import WorkerParts, WorkerSettings, remote_worker
@@ -106,8 +106,12 @@ class Floor:
         port: int | None = None,
         beside: Callable[[WorkerParts], AbstractAsyncContextManager[None]] | None = None,
         through: Callable[[BrokerPort], BrokerPort] = lambda port: port,
+        needs: frozenset[Books] = frozenset(),
     ) -> AsyncGenerator[None]:
-        """A worker process's insides; `port` leads it to another broker, `through` puts something of the test's before it."""
+        """A worker process's insides; `port` leads it to another broker, `through` puts something of the test's before it.
+
+        Orders are claimed before any reading, unless `needs` says what must have been read.
+        """
         settings = WorkerSettings(
             postgres_url=SecretStr(self.url), nats_url=SecretStr(self.nats_url), partitions=2
         )
@@ -115,7 +119,13 @@ class Floor:
         async with OrderTransport(url, total_seconds=(limits or SendLimits()).total_seconds) as transport:
             scripted = through(ScriptedBrokerPort(transport, self.world.clock))
             async with remote_worker(
-                settings, Broker.ZERODHA, scripted, limits=limits, reconcile=reconcile, beside=beside
+                settings,
+                Broker.ZERODHA,
+                scripted,
+                limits=limits,
+                reconcile=reconcile,
+                beside=beside,
+                needs=needs,
             ) as lanes:
                 self.lanes.append(lanes)
                 yield

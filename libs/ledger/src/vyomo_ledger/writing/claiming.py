@@ -45,6 +45,8 @@ class Claimed:
     actions: list[PendingChange] = field(default_factory=list[PendingChange])
     at: datetime | None = None
     """The record's own time of the claim, which deadlines are set by; None when nothing waits."""
+    began: datetime | None = None
+    """The record's time when its transaction began: before any wait for the lanes, and not before the claim was asked for."""
     without_session: set[int] = field(default_factory=set[int])
     """Accounts for which nothing may be sent: new orders are left out, changes are told."""
     exits: set[str] = field(default_factory=set[str])
@@ -62,7 +64,7 @@ WITH claimed AS MATERIALIZED (
     SELECT account_id, trading, (broker = 'paper' OR session_until > clock_timestamp()) IS TRUE AS may_send FROM ledger.lanes
     WHERE lane = 'CLAIM' AND account_id = ANY($1::bigint[]) ORDER BY account_id FOR UPDATE
 )
-SELECT waiting.*, claimed.may_send, clock_timestamp() AS claimed_at FROM claimed CROSS JOIN LATERAL (
+SELECT waiting.*, claimed.may_send, clock_timestamp() AS claimed_at, now() AS began_at FROM claimed CROSS JOIN LATERAL (
     SELECT {columns} FROM ledger.broker_orders AS o
     WHERE o.account_id = claimed.account_id AND (state = 'NEW' OR pending_stage = 'PREPARED')
       AND (state <> 'NEW' OR expires_at > now() AND (claimed.may_send OR pending_stage = 'PREPARED'))
@@ -115,7 +117,7 @@ async def claim(
     )
     claimed = Claimed()
     for row in rows:
-        claimed.at = row["claimed_at"]
+        claimed.at, claimed.began = row["claimed_at"], row["began_at"]
         if not row["may_send"]:
             claimed.without_session.add(row["account_id"])
         order = order_of(row)
