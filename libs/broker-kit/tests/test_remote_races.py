@@ -9,11 +9,11 @@ from decimal import Decimal
 
 import pytest
 
-from vyomo_broker_kit import answers, repeats, taking, worker
-from vyomo_broker_kit.answers import Answers
+from vyomo_broker_kit import recording, repeats, taking, worker
 from vyomo_broker_kit.limits import SendLimits
 from vyomo_broker_kit.outcomes import NotSent, Outcome
 from vyomo_broker_kit.port import BookEntry, BrokerPort, FundsEntry, PositionEntry, TradeEntry
+from vyomo_broker_kit.recording import Answers
 from vyomo_broker_kit.testing import Behaviour
 from vyomo_broker_kit.testing.floor import Floor
 from vyomo_contracts.orders import Order, OrderModification
@@ -68,7 +68,9 @@ async def test_not_sent_that_is_recorded_twice_does_not_free_the_next_claim(
     floor: Floor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     floor.broker.script(Behaviour(delay_seconds=3))
-    monkeypatch.setattr(answers, "RECORD_RETRY_SECONDS", 2.5)  # while the second claim's call is on the wire
+    monkeypatch.setattr(
+        recording, "RECORD_RETRY_SECONDS", 2.5
+    )  # while the second claim's call is on the wire
     real_write = Answers._write  # pyright: ignore[reportPrivateUsage]
     writes = 0
 

@@ -21,7 +21,7 @@ from vyomo_service_kit.clock import SystemClock
 from vyomo_service_kit.identifiers import TimeOrderedIdentifiers
 from vyomo_service_kit.testing import eventually
 
-from .stage import PARTITIONS, Stage, utc
+from .stage import Stage, utc
 
 _FENCE = 0
 _CONSUMER = worker_consumer("paper", 0)
@@ -31,7 +31,7 @@ _CONSUMER = worker_consumer("paper", 0)
 async def worker(nats_url: str, ring: Callable[[Iterable[int]], None]) -> AsyncGenerator[Bus]:
     """A paper worker's ear, registered as the worker registers it."""
     bus = Bus(nats_url, name="worker", retry_delays_seconds=(0.01,))
-    register_doorbell(bus.broker, broker="paper", ring=ring)
+    register_doorbell(bus.broker, broker="paper", owned=[0], ring=ring)
     await bus.connect()
     await declare_topology(bus.stored, (_CONSUMER,))
     async with bus.open():
@@ -87,7 +87,7 @@ async def sweeper_rings_again_for_what_a_wiped_store_forgot(stage: Stage, nats_u
 
 def doorbell_of(bus: Bus) -> Doorbell:
     clock = SystemClock()
-    return Doorbell(bus, clock, TimeOrderedIdentifiers(clock), partitions=PARTITIONS)
+    return Doorbell(bus, clock, TimeOrderedIdentifiers(clock), partitions=1)
 
 
 async def call_that_is_redirected_is_made_once() -> None:

@@ -70,7 +70,7 @@ class RemoteExecutor:
                     await asyncio.wait(self._calls, timeout=self._limits.total_seconds + 2)
 
     async def run(self, account_ids: Sequence[int]) -> None:
-        round_ = await self._taking.take_on(account_ids)
+        round_ = await self._taking.take_on(account_ids, self._wakefulness.moment())
         if round_.orders:
             failpoints.reach("claim.committed")
         for order in round_.orders:

@@ -50,9 +50,9 @@ class Taking:
         self._repeats = repeats
         self._rate = None if limits.rate is None else SendRate(limits.rate, clock)
 
-    async def take_on(self, account_ids: Sequence[int]) -> Round:
-        """Committed when this returns."""
-        now, asked = self._clock.now(), self._clock.elapsed()
+    async def take_on(self, account_ids: Sequence[int], asked: float) -> Round:
+        """Committed when this returns; `asked` is the present, as `elapsed` tells it."""
+        now = self._clock.now()
         async with self._ledger.transaction() as transaction:
             # More than there is room for: some may wait for another try, and changes asked for wait in the same lane.
             waiting = await transaction.claim(

@@ -24,8 +24,16 @@ class Wakefulness:
         self._gaps: deque[tuple[float, float]] = deque(maxlen=_REMEMBERED)
         """When an absence ended, and how long it was."""
 
+    def moment(self) -> float:
+        """The present, as `elapsed` tells it. Any absence so far was before it, though no tick may have noticed it yet."""
+        now = self._clock.elapsed()
+        if now - self._ticked_at >= 2 * TICK_SECONDS:
+            self._gaps.append((now, now - self._ticked_at))
+        self._ticked_at = now
+        return now
+
     def was_away(self, since: float, seconds: float) -> bool:
-        """Whether this process did not run for `seconds` at a stretch at some time after `since` (as `elapsed` tells time)."""
+        """Whether this process did not run for `seconds` at a stretch after `since`, a `moment`."""
         if self._clock.elapsed() - self._ticked_at >= seconds:
             return True
         return any(ended > since and length >= seconds for ended, length in self._gaps)
@@ -42,7 +50,4 @@ class Wakefulness:
         self._ticked_at = self._clock.elapsed()
         while True:
             await asyncio.sleep(TICK_SECONDS)
-            now = self._clock.elapsed()
-            if now - self._ticked_at >= 2 * TICK_SECONDS:
-                self._gaps.append((now, now - self._ticked_at))
-            self._ticked_at = now
+            self.moment()
