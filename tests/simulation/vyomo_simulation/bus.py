@@ -36,6 +36,8 @@ class BusServer:
         self.is_down = False
         self.stored: dict[str, dict[int, dict[str, Any]]] = {}
         """Every order event that was ever stored, by order and version: what consumers could have heard."""
+        self.decisions: set[int] = set()
+        """Sequences of the risk decisions that were ever stored."""
         self.contradictions: list[str] = []
         self.wipes = 0
         self._random = random
@@ -117,6 +119,8 @@ class BusServer:
 
     def _keep(self, payload: bytes) -> None:
         for item in orjson.loads(payload)["items"]:
+            if item["kind"] == "risk":
+                self.decisions.add(item["sequence"])
             order = item.get("order")
             if order is None:  # news of an account, which no promise is about
                 continue

@@ -60,6 +60,7 @@ def check(world: World, clients: Clients, *, in_order: bool) -> Findings:
         findings.other.extend(_fills(world, row))
         findings.other.extend(_agrees(row, world.broker.by_tag.get(row["broker_tag"], [])))
     findings.other.extend(_on_the_bus(world))
+    findings.other.extend(f"I6b: {what} after its account was halted" for what in world.record.forbidden)
     findings.other.extend(_sends(world, in_order=in_order))
     return findings
 
@@ -158,6 +159,8 @@ def _on_the_bus(world: World) -> Iterator[str]:
             event = events.get(version)
             if event is None or _told(event["body"]) != told:
                 yield f"I5: the bus told version {version} of {order_id}, which the record does not have"
+    if world.bus.decisions != set(world.record.decisions) and not world.record.outbox:
+        yield f"I5: of {len(world.record.decisions)} decisions the bus was told {len(world.bus.decisions)}"
     for order_id, events in world.record.events.items():
         untold = [
             event["version"] for event in events if event["version"] not in world.bus.stored.get(order_id, {})

@@ -31,12 +31,14 @@ class ClaimingStatements:
         *,
         of_any_age: bool = False,
         exits_first: bool = False,
+        locking_lanes: bool = True,
     ) -> list[Row]:
         """Read with what was visible before the wait for the lanes; what changed meanwhile is looked at again under its lock."""
         record = self._record
         lanes_ = [each for each in account_ids if (each, "CLAIM") in record.lanes]
         visible = {each: record.in_order(record.waiting.get(each, ())) for each in lanes_}
-        await session.lock(*(("lane", each, "CLAIM") for each in lanes_))
+        if locking_lanes:
+            await session.lock(*(("lane", each, "CLAIM") for each in lanes_))
         now = session.server.clock.now()
         may_send = {each: self._may_send(each, now) for each in lanes_}
 
@@ -101,9 +103,10 @@ class ClaimingStatements:
         trading = self._record.lanes[order["account_id"], "CLAIM"]["trading"]
         if trading == "ACTIVE" or order["pending_action"] == "CANCEL":
             return True
-        return trading == "REDUCING" and self._reduces_after_all_before_it(order)
+        return trading == "REDUCING" and self.is_reducing(order)
 
-    def _reduces_after_all_before_it(self, order: Row) -> bool:
+    def is_reducing(self, order: Row) -> bool:
+        """Whatever becomes of those before it."""
         record, account_id = self._record, order["account_id"]
         changes = (order["pending_parameters"] or {}).get("changes") or {}
         wanted = (changes.get("quantity") or order["quantity"]) - order["filled_quantity"]

@@ -7,14 +7,22 @@ from decimal import Decimal
 from typing import Any, Final
 
 from vyomo_contracts import subjects
-from vyomo_contracts.commands import CancelOrder, ModifyOrder, OrderReply, PlaceOrder
+from vyomo_contracts.commands import CancelOrder, ModifyOrder, PlaceOrder
 from vyomo_contracts.messages import Principal
 from vyomo_contracts.orders import OrderModification, OrderRequest
 from vyomo_contracts.reasons import ReasonCode
-from vyomo_contracts.vocabulary import Exchange, OrderType, Product, TransactionType
+from vyomo_contracts.risk_commands import SwitchTrading
+from vyomo_contracts.vocabulary import (
+    ControlScope,
+    Exchange,
+    OrderType,
+    Product,
+    TradingState,
+    TransactionType,
+)
 from vyomo_service_kit.bus import BusUnavailableError
 
-from .world import INSTRUMENT, USER, World
+from .world import BROKER, INSTRUMENT, USER, World
 
 ANSWER_SECONDS: Final = 2.5
 MOST_REPEATS: Final = 20
@@ -39,6 +47,7 @@ class Clients:
         self.broken: list[str] = []
         """What clients were told that contradicts what they were told before."""
         self.given_up = 0
+        self.switches = 0
         self._world = world
         self._random = world.random("clients")
 
@@ -95,7 +104,25 @@ class Clients:
             )
             await self._insist(subjects.MODIFY_ORDERS, modify)
 
-    async def _insist(self, subject: str, command: Any) -> OrderReply | None:
+    async def throw_switches(self) -> None:
+        """The owner halts an account, a broker's or all, and lets go again; in some worlds often, in some never. Until cancelled."""
+        world, random = self._world, self._world.random("switches")
+        every_seconds = random.choice((0.0, 0.0, 1.0, 2.0))
+        while every_seconds:
+            await asyncio.sleep(random.expovariate(1 / every_seconds))
+            account_id = str(random.choice(world.account_ids))
+            everything = [(ControlScope.GLOBAL, ""), (ControlScope.BROKER, str(BROKER))]
+            scope, scope_id = random.choice([*everything, *[(ControlScope.ACCOUNT, account_id)] * 8])
+            for state in (TradingState.HALTED, TradingState.ACTIVE):
+                command = SwitchTrading(
+                    principal=_PRINCIPAL, scope=scope, scope_id=scope_id, state=state, reason="a bad feeling"
+                )
+                reply = await self._insist(subjects.SWITCH_TRADING, command)
+                world.history.note("switch", scope, scope_id, state, reply is not None)
+                self.switches += reply is not None
+                await asyncio.sleep(random.uniform(0, 0.4))
+
+    async def _insist(self, subject: str, command: Any) -> Any:
         """Ask until there is an answer that says something."""
         for _ in range(MOST_REPEATS):
             if isinstance(command, PlaceOrder):

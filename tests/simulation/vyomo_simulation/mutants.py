@@ -15,7 +15,7 @@ from vyomo_broker_kit.testing import scripted_port
 from vyomo_contracts import lifecycle
 from vyomo_contracts.vocabulary import OrderState
 
-from .statements import CLAIM_OF_ANY_AGE, READ_ORDERS
+from .statements import CLAIM_OF_ANY_AGE, CLAIM_WITHOUT_LANES, READ_ORDERS
 
 
 @dataclass(frozen=True, slots=True)
@@ -305,6 +305,12 @@ MUTANTS: Final = (
         "an outage's old orders are not ended",
         "I2",
         (Edit(f"{_LEDGER}.sweeper", "        await self._expire()\n", ""),),
+    ),
+    Mutant(
+        "M14",
+        "the claim reads the kill switch without the lock that switches wait for",
+        "I6b",
+        (Setting(f"{_LEDGER}.claiming", "_CLAIM_EXITS_FIRST", CLAIM_WITHOUT_LANES),),
     ),
     Mutant(
         "M17",

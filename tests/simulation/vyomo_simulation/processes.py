@@ -16,15 +16,16 @@ from vyomo_broker_kit.testing import ScriptedBrokerPort
 from vyomo_contracts import subjects
 from vyomo_contracts.risk import RiskLimits
 from vyomo_ledger.instruments import InstrumentDirectory
-from vyomo_ledger.writing import EventPublisher, Ledger
+from vyomo_ledger.writing import Controls, EventPublisher, Halting, Ledger
 from vyomo_ledger.writing.leases import Lease
 from vyomo_ledger.writing.relay import Relay
 from vyomo_ledger.writing.sweeper import Sweeper
 from vyomo_order_router.adapters.prices import LastPrices
 from vyomo_order_router.adapters.risk import RiskStore
 from vyomo_order_router.assessing import Assessing
-from vyomo_order_router.bootstrap import order_rates
+from vyomo_order_router.bootstrap import RISK_SECONDS, order_rates
 from vyomo_order_router.changing import OrderChanging
+from vyomo_order_router.controlling import Controlling
 from vyomo_order_router.doorbell import Doorbell
 from vyomo_order_router.placing import OrderPlacing
 from vyomo_order_router.settings import OrderRouterSettings
@@ -94,6 +95,9 @@ async def router(world: World) -> None:
         settings=SETTINGS,
     )
     changing = OrderChanging(ledger, instruments, doorbell, assessing, clock)
+    switched = asyncio.Event()
+    controlling = Controlling(Controls(database, publisher), risk, clock, switched)
+    halting = Halting(ledger, clock, doorbell.ring)
     holder = identifiers.message_id()
     relay = Relay(database, publisher, Lease(database, name="relay", holder=holder))
     sweeper = Sweeper(ledger, clock, Lease(database, name="sweeper", holder=holder), doorbell.ring)
@@ -106,7 +110,12 @@ async def router(world: World) -> None:
         world.bus.serve(process, subjects.PLACE_ORDERS, placing.place)
         world.bus.serve(process, subjects.CANCEL_ORDERS, changing.cancel)
         world.bus.serve(process, subjects.MODIFY_ORDERS, changing.modify)
-        await _repeating((relay_once, 1.0, "relay"), (sweeper.run_once, 1.0, "sweeper"))
+        world.bus.serve(process, subjects.SWITCH_TRADING, controlling.switch)
+        await _repeating(
+            (relay_once, 1.0, "relay", None),
+            (sweeper.run_once, 1.0, "sweeper", None),
+            (halting.run_once, RISK_SECONDS, "halting", switched),
+        )
 
 
 def worker(number: int, workers: int, *, naive: bool = False) -> Main:
@@ -154,10 +163,10 @@ def _this() -> Process:
     return process
 
 
-async def _repeating(*loops: tuple[Callable[[], Awaitable[None]], float, str]) -> None:
+async def _repeating(*loops: tuple[Callable[[], Awaitable[None]], float, str, asyncio.Event | None]) -> None:
     tasks = [
-        asyncio.create_task(repeat(action, every_seconds=seconds, name=name))
-        for action, seconds, name in loops
+        asyncio.create_task(repeat(action, every_seconds=seconds, name=name, wake=wake))
+        for action, seconds, name, wake in loops
     ]
     try:
         await asyncio.Event().wait()

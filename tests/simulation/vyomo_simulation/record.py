@@ -32,6 +32,14 @@ class Record:
     """Net units by account, exchange, symbol and product. No process that is driven here writes them; holdings are not kept at all."""
     alerts: dict[tuple[int, str, str], Row] = field(default_factory=dict[tuple[int, str, str], Row])
     """That stand, by account, code and subject."""
+    controls: dict[tuple[str, str, str, str], Row] = field(
+        default_factory=dict[tuple[str, str, str, str], Row]
+    )
+    """By user, scope, scope id and cause."""
+    decisions: dict[int, Row] = field(default_factory=dict[int, Row])
+    """Events of switches, by sequence."""
+    forbidden: list[str] = field(default_factory=list[str])
+    """No table: what was accepted or claimed of an account that was halted at the moment of the commit."""
     taken: dict[str, datetime] = field(default_factory=dict[str, datetime])
     """When an order was last handed to a claim, by its tag. No table: it lets the checks see what a claim was worth."""
     keys: dict[tuple[int, str], str] = field(default_factory=dict[tuple[int, str], str])
@@ -76,6 +84,7 @@ class Record:
     def put_order(self, row: Row) -> None:
         """Insert or replace; rows are never changed in place, so whoever read one has a snapshot."""
         order_id, account_id = row["order_id"], row["account_id"]
+        self._note_what_is_forbidden(self.orders.get(order_id), row)
         self.orders[order_id] = row
         self.keys[account_id, row["idempotency_key"]] = order_id
         self.by_tag[account_id, row["broker_tag"]] = order_id
@@ -83,6 +92,14 @@ class Record:
             self.by_broker_id[account_id, row["broker_order_id"]] = order_id
         _mark(self.waiting, account_id, order_id, here=waits(row))
         _mark(self.working, account_id, order_id, here=row["state"] in WORKING_STATES)
+
+    def _note_what_is_forbidden(self, before: Row | None, row: Row) -> None:
+        """Called at the commit, so whatever was committed before it counts, and nothing else does."""
+        claimed = before is not None and before["state"] == "NEW" and row["state"] == "SUBMITTING"
+        accepted = before is None and row["state"] == "NEW"
+        lane = self.lanes.get((row["account_id"], "CLAIM" if claimed else "ACCEPT"))
+        if (claimed or accepted) and lane is not None and lane["trading"] == "HALTED":
+            self.forbidden.append(f"{row['order_id']} was {'claimed' if claimed else 'accepted'}")
 
     def put_event(self, event: Row) -> None:
         self.events.setdefault(event["order_id"], []).append(event)

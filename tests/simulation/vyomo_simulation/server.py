@@ -195,6 +195,8 @@ class Session:
         self.waits_for: asyncio.Future[None] | None = None
         self.locks: list[Key] = []
         self.began_at: datetime | None = None
+        self.own: dict[str, Any] = {}
+        """What a statement leaves for a later one of the same transaction, which alone sees it before the commit."""
         self._effects: list[Callable[[], object]] = []
         self._transaction: int | None = None
         self._explicit = False
@@ -309,6 +311,7 @@ class Session:
 
     def _roll_back(self) -> None:
         self._effects.clear()
+        self.own.clear()
         self.began_at = None
         if self._transaction is not None:
             self.server.stop_writing(self._transaction)

@@ -45,6 +45,7 @@ class Outcome:
     wipes: int
     promised: int
     sent: int
+    switches: int
     cpu_seconds: float = 0.0
     """Of the process that ran it; not part of what happened."""
     lines: list[str] = field(default_factory=list[str])
@@ -86,6 +87,7 @@ def simulate(seed: int, orders: int, *, naive: bool = False, keep_history: bool 
         wipes=world.bus.wipes,
         promised=len(clients.promises),
         sent=len(world.broker.sends),
+        switches=clients.switches,
         lines=world.history.lines or [],
     )
 
@@ -97,12 +99,14 @@ async def _live(
         process.start()
     random = world.random("arrivals")
     failing = asyncio.create_task(faults.go_on())
+    switching = asyncio.create_task(clients.throw_switches())
     placing: list[asyncio.Task[None]] = []
     for number in range(orders):
         await asyncio.sleep(random.expovariate(ORDERS_PER_SECOND))
         placing.append(asyncio.create_task(clients.place_one(number)))
     await asyncio.sleep(2)
     failing.cancel()
+    switching.cancel()
     await faults.end()
     await asyncio.wait(placing)
     for client in placing:

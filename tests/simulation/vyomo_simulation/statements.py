@@ -17,7 +17,9 @@ from vyomo_ledger.writing import (
     adopting,
     alerts,
     claiming,
+    controls,
     exits,
+    halting,
     leases,
     publishing,
     relay,
@@ -30,25 +32,31 @@ from vyomo_service_kit import record_clock
 
 from .book_statements import BookStatements
 from .claiming_statements import ClaimingStatements
+from .control_statements import ControlStatements
 from .looking_statements import LookingStatements
 from .order_statements import OrderStatements
 from .record import Record
 from .server import Statement
 
-# Two statements with a line taken out, for the mutants that do so.
+# Statements with a line taken out, for the mutants that do so.
 CLAIM_OF_ANY_AGE: Final = claiming._CLAIM_EXITS_FIRST.replace("expires_at > now() AND", "")
+CLAIM_WITHOUT_LANES: Final = claiming._CLAIM_EXITS_FIRST.replace(
+    "ORDER BY account_id FOR UPDATE\n)", "ORDER BY account_id\n)"
+)
 READ_ORDERS: Final = transaction._LOCK_ORDERS.replace("FOR UPDATE", "")
 
 
 def statements_of(record: Record) -> Mapping[str, Statement]:
     orders, claims, look = OrderStatements(record), ClaimingStatements(record), LookingStatements(record)
     books = BookStatements(record, orders)
+    switches = ControlStatements(record, orders, claims)
     return {
         accept._ACCEPT: orders.accept,
         accept._KNOWN: orders.known,
         claiming._CLAIM: claims.claim,
         claiming._CLAIM_EXITS_FIRST: partial(claims.claim, exits_first=True),
         CLAIM_OF_ANY_AGE: partial(claims.claim, exits_first=True, of_any_age=True),
+        CLAIM_WITHOUT_LANES: partial(claims.claim, exits_first=True, locking_lanes=False),
         transaction._LOCK_ORDERS: orders.lock_orders,
         transaction._LOCK_FREE_ORDERS: partial(orders.lock_orders, only_free=True),
         READ_ORDERS: partial(orders.lock_orders, locking=False),
@@ -76,6 +84,18 @@ def statements_of(record: Record) -> Mapping[str, Statement]:
         adopting._ADOPT: books.adopt,
         alerts._RAISE: books.raise_alert,
         alerts._STOP_ACCEPTING: books.stop_accepting,
+        controls._ALONE: switches.alone,
+        controls._THROW: switches.throw,
+        controls._WORK_IN: switches.work_in,
+        controls._RECORD: switches.record_decisions,
+        relay._DECISIONS: switches.decisions,
+        halting._HELD_BACK: switches.held_back,
+        halting._PENDING: switches.pending,
+        halting._UNSWEPT: switches.unswept,
+        halting._SWEPT: switches.swept,
+        risk._STATES: switches.states,
+        risk._LEVEL: switches.level,
+        risk._CONTROLS: switches.controls,
         risk._ACCOUNTS: look.risk_accounts,
         record_clock._NOW: look.clock,
         instruments._BY_KEY: look.instruments,
