@@ -48,7 +48,8 @@ class Placed:
     """An order at the broker, with all it ever looked like: (when, row as JSON)."""
 
     number: str
-    tag: str
+    tag: str | None
+    """None of what was placed elsewhere."""
     account_id: int
     quantity: int
     price: Decimal
@@ -184,6 +185,14 @@ class Broker:
             case _:
                 later(back, self._say_unknown, answer, "connection reset")
 
+    def place_elsewhere(self, account_id: int, json: dict[str, Any]) -> None:
+        """In the broker's own app: nobody tells us."""
+        self._place(f"/accounts/{account_id}/orders", json)
+
+    def cancel_elsewhere(self, placed: Placed) -> None:
+        self._note("cancelled elsewhere", placed.number)
+        self._end(placed, "CANCELLED")
+
     def _place(self, path: str, json: Any) -> Answer:
         trigger = json["trigger_price"]
         placed = Placed(
@@ -197,7 +206,8 @@ class Broker:
             terms={name: json[name] for name in _TERMS},
         )
         self.orders[placed.number] = placed
-        self.by_tag.setdefault(placed.tag, []).append(placed)
+        if placed.tag is not None:
+            self.by_tag.setdefault(placed.tag, []).append(placed)
         self.by_account.setdefault(placed.account_id, []).append(placed)
         placed.show(self._loop.time())
         self._note("broker has", placed.tag, placed.number)

@@ -1,5 +1,6 @@
 """What must be true of every run: the invariants I1-I7 of the protocol, read off record, broker, bus and clients."""
 
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -12,7 +13,7 @@ import orjson
 from vyomo_broker_kit.limits import SendLimits
 from vyomo_contracts.lifecycle import TRANSITIONS
 from vyomo_contracts.orders import Order
-from vyomo_contracts.vocabulary import OrderState
+from vyomo_contracts.vocabulary import OrderState, Origin
 
 from .broker import Placed
 from .clients import Clients
@@ -45,10 +46,13 @@ def unsettled(world: World) -> Iterator[str]:
     for row in world.record.orders.values():
         state = OrderState(row["state"])
         if not state.is_terminal:
-            at_broker = row["broker_tag"] in world.broker.by_tag
+            at_broker = _at_broker(world, row)
             yield f"I2: {row['order_id']} is still {state}{' though the broker has it' if at_broker else ''}"
     for number in world.record.outbox:
         yield f"outbox row {number} was never published"
+    for placed in world.broker.orders.values():
+        if placed.tag is None and (placed.account_id, placed.number) not in world.record.by_broker_id:
+            yield f"I3: {placed.number} was placed elsewhere, and nobody took it up"
 
 
 def check(world: World, clients: Clients, *, in_order: bool) -> Findings:
@@ -58,7 +62,7 @@ def check(world: World, clients: Clients, *, in_order: bool) -> Findings:
     for row in world.record.orders.values():
         findings.other.extend(_replay(world, row))
         findings.other.extend(_fills(world, row))
-        findings.other.extend(_agrees(row, world.broker.by_tag.get(row["broker_tag"], [])))
+        findings.other.extend(_agrees(row, _at_broker(world, row)))
     findings.other.extend(_on_the_bus(world))
     findings.other.extend(f"I6b: {what} after its account was halted" for what in world.record.forbidden)
     findings.other.extend(_sends(world, in_order=in_order))
@@ -83,6 +87,23 @@ def _at_most_once(world: World) -> Iterator[str]:
             yield f"I3: {known.get(tag)} is {len(placed)} orders at the broker"
         if tag not in known:
             yield f"I3: the broker has {tag}, which is no order of ours"
+    taken_up = [row["broker_order_id"] for row in world.record.orders.values() if not _is_ours(row)]
+    for number, times in Counter(taken_up).items():
+        placed = world.broker.orders.get(number)
+        if times > 1 or placed is None or placed.tag is not None:
+            yield f"I3: {number} was taken up {times} times, and the broker has {placed}"
+
+
+def _is_ours(row: Row) -> bool:
+    return row["origin"] == Origin.VYOMO
+
+
+def _at_broker(world: World, row: Row) -> list[Placed]:
+    """What the order is there: one at the most, or something is wrong."""
+    if _is_ours(row):
+        return world.broker.by_tag.get(row["broker_tag"], [])
+    placed = world.broker.orders.get(row["broker_order_id"])
+    return [] if placed is None else [placed]
 
 
 def _agrees(row: Row, placed: list[Placed]) -> Iterator[str]:
@@ -139,7 +160,7 @@ def _replay(world: World, row: Row) -> Iterator[str]:
             yield f"I5: {row['order_id']} went from {was} to {became}"
         if after["filled_quantity"] < before["filled_quantity"]:
             yield f"I5: {row['order_id']} lost fills: {before['filled_quantity']}, then {after['filled_quantity']}"
-    for placed in world.broker.by_tag.get(row["broker_tag"], []):
+    for placed in _at_broker(world, row):
         for said in {OrderState(each["state"]): None for each in snapshots}:
             if (
                 said.is_terminal

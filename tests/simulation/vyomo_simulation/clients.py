@@ -19,6 +19,7 @@ from vyomo_contracts.vocabulary import (
     Product,
     TradingState,
     TransactionType,
+    Validity,
 )
 from vyomo_service_kit.bus import BusUnavailableError
 
@@ -121,6 +122,30 @@ class Clients:
                 world.history.note("switch", scope, scope_id, state, reply is not None)
                 self.switches += reply is not None
                 await asyncio.sleep(random.uniform(0, 0.4))
+
+    async def trade_elsewhere(self) -> None:
+        """The owner also uses the broker's own app: places orders there, and cancels there what is open. Until cancelled."""
+        world, random = self._world, self._world.random("elsewhere")
+        every_seconds = random.choice((0.0, 0.3, 1.0))
+        while every_seconds:
+            await asyncio.sleep(random.expovariate(1 / every_seconds))
+            open_ones = [each for each in world.broker.orders.values() if each.status == "OPEN"]
+            if open_ones and random.random() < 0.4:
+                world.broker.cancel_elsewhere(random.choice(open_ones))
+                continue
+            body = {
+                "tag": None,
+                "exchange": Exchange.NSE,
+                "symbol": INSTRUMENT.symbol,
+                "side": random.choice((TransactionType.BUY, TransactionType.SELL)),
+                "order_type": OrderType.LIMIT,
+                "product": Product.MIS,
+                "validity": Validity.DAY,
+                "quantity": random.randint(1, 40),
+                "price": str(Decimal(random.randint(1900, 2100)) / 20),
+                "trigger_price": None,
+            }
+            world.broker.place_elsewhere(random.choice(world.account_ids), body)
 
     async def _insist(self, subject: str, command: Any) -> Any:
         """Ask until there is an answer that says something."""

@@ -46,6 +46,7 @@ class Outcome:
     promised: int
     sent: int
     switches: int
+    elsewhere: int
     cpu_seconds: float = 0.0
     """Of the process that ran it; not part of what happened."""
     lines: list[str] = field(default_factory=list[str])
@@ -88,6 +89,7 @@ def simulate(seed: int, orders: int, *, naive: bool = False, keep_history: bool 
         promised=len(clients.promises),
         sent=len(world.broker.sends),
         switches=clients.switches,
+        elsewhere=sum(placed.tag is None for placed in world.broker.orders.values()),
         lines=world.history.lines or [],
     )
 
@@ -99,14 +101,17 @@ async def _live(
         process.start()
     random = world.random("arrivals")
     failing = asyncio.create_task(faults.go_on())
-    switching = asyncio.create_task(clients.throw_switches())
+    owner = [
+        asyncio.create_task(acting) for acting in (clients.throw_switches(), clients.trade_elsewhere())
+    ]
     placing: list[asyncio.Task[None]] = []
     for number in range(orders):
         await asyncio.sleep(random.expovariate(ORDERS_PER_SECOND))
         placing.append(asyncio.create_task(clients.place_one(number)))
     await asyncio.sleep(2)
     failing.cancel()
-    switching.cancel()
+    for acting in owner:
+        acting.cancel()
     await faults.end()
     await asyncio.wait(placing)
     for client in placing:
