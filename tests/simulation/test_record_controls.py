@@ -90,7 +90,10 @@ async def test_owner_is_shown_the_switches_that_cover_an_account(record: RecordU
     await throw(record, TradingState.HALTED, ControlScope.ACCOUNT, str(first))
 
     shown = [
-        [(each["scope"], each["state"], each["version"]) for each in await rows(record, risk._CONTROLS, *asked)]
+        [
+            (each["scope"], each["state"], each["version"])
+            for each in await rows(record, risk._CONTROLS, *asked)
+        ]
         for asked in ((USER, None), (USER, first), (USER, second), (OTHER_USER, None))
     ]
 
@@ -112,7 +115,9 @@ async def test_halt_ends_what_waits_and_cancels_what_works_once(record: RecordUn
     async with record.ledger.transaction() as transaction:
         locked = await transaction.lock([(working.account_id, working.order_id)])
         update = OrderUpdate(state=OrderState.SUBMITTING, at=datetime.now(UTC))
-        transaction.step([Step(order=locked[working.order_id], update=update, send_deadline=datetime.now(UTC))])
+        transaction.step(
+            [Step(order=locked[working.order_id], update=update, send_deadline=datetime.now(UTC))]
+        )
     rung: list[Any] = []
 
     await throw(record, TradingState.HALTED)

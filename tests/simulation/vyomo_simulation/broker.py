@@ -110,6 +110,9 @@ class Broker:
         self.by_tag: dict[str, list[Placed]] = {}
         self.by_account: dict[int, list[Placed]] = {}
         self.sends: list[Send] = []
+        self.signed_out: set[int] = set()
+        """Accounts whose calls are answered with the wish for a new login."""
+        self.refused_sessions = 0
         self.unknown_outcomes = 0
         self._loop = loop
         self._random = random
@@ -141,6 +144,10 @@ class Broker:
             self._loop.later(self._random.expovariate(20), self._arrive, fate, serve, path, json, answer)
         return await answer
 
+    def sign_out(self, account_id: int) -> None:
+        self._note("session over", account_id)
+        self.signed_out.add(account_id)
+
     def _arrive(
         self,
         fate: str,
@@ -151,6 +158,10 @@ class Broker:
     ) -> None:
         later = self._loop.later
         back = self._random.expovariate(20)
+        if int(path.split("/")[2]) in self.signed_out:
+            self.refused_sessions += 1
+            later(back, _say, answer, _refusal("TokenException", "the session is over", status=403))
+            return
         match fate:
             case "accept":
                 later(back, _say, answer, serve(path, json))
@@ -302,8 +313,8 @@ class Broker:
         _say(answer, said)
 
 
-def _refusal(error: str, message: str) -> Answer:
-    return Answer(400, orjson.dumps({"error": error, "message": message}))
+def _refusal(error: str, message: str, *, status: int = 400) -> Answer:
+    return Answer(status, orjson.dumps({"error": error, "message": message}))
 
 
 def _say(answer: "asyncio.Future[Answer | NotSent | Unknown]", said: Answer | NotSent | Unknown) -> None:

@@ -119,7 +119,7 @@ class BusServer:
 
     def _keep(self, payload: bytes) -> None:
         for item in orjson.loads(payload)["items"]:
-            if item["kind"] == "risk":
+            if item.get("kind") == "risk":
                 self.decisions.add(item["sequence"])
             order = item.get("order")
             if order is None:  # news of an account, which no promise is about

@@ -64,7 +64,7 @@ def check(world: World, clients: Clients, *, in_order: bool) -> Findings:
         findings.other.extend(_fills(world, row))
         findings.other.extend(_agrees(row, _at_broker(world, row)))
     findings.other.extend(_on_the_bus(world))
-    findings.other.extend(f"I6b: {what} after its account was halted" for what in world.record.forbidden)
+    findings.other.extend(world.record.forbidden)
     findings.other.extend(_sends(world, in_order=in_order))
     return findings
 

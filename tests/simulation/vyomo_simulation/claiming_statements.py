@@ -32,6 +32,7 @@ class ClaimingStatements:
         of_any_age: bool = False,
         exits_first: bool = False,
         locking_lanes: bool = True,
+        asking_for_session: bool = True,
     ) -> list[Row]:
         """Read with what was visible before the wait for the lanes; what changed meanwhile is looked at again under its lock."""
         record = self._record
@@ -40,7 +41,7 @@ class ClaimingStatements:
         if locking_lanes:
             await session.lock(*(("lane", each, "CLAIM") for each in lanes_))
         now = session.server.clock.now()
-        may_send = {each: self._may_send(each, now) for each in lanes_}
+        may_send = {each: not asking_for_session or self._may_send(each, now) for each in lanes_}
 
         def claimable(order: Row) -> bool:
             return (

@@ -49,11 +49,11 @@ class Clients:
         """What clients were told that contradicts what they were told before."""
         self.given_up = 0
         self.switches = 0
-        self._world = world
+        self.world = world
         self._random = world.random("clients")
 
     async def place_one(self, number: int) -> None:
-        world, random = self._world, self._random
+        world, random = self.world, self._random
         key = f"key-{number}"
         command = PlaceOrder(
             principal=_PRINCIPAL,
@@ -107,13 +107,13 @@ class Clients:
 
     async def throw_switches(self) -> None:
         """The owner halts an account, a broker's or all, and lets go again; in some worlds often, in some never. Until cancelled."""
-        world, random = self._world, self._world.random("switches")
-        every_seconds = random.choice((0.0, 0.0, 1.0, 2.0))
+        world, random = self.world, self.world.random("switches")
+        every_seconds = random.choice((0.0, 0.2, 1.0))
         while every_seconds:
             await asyncio.sleep(random.expovariate(1 / every_seconds))
             account_id = str(random.choice(world.account_ids))
             everything = [(ControlScope.GLOBAL, ""), (ControlScope.BROKER, str(BROKER))]
-            scope, scope_id = random.choice([*everything, *[(ControlScope.ACCOUNT, account_id)] * 8])
+            scope, scope_id = random.choice([*everything, *[(ControlScope.ACCOUNT, account_id)] * 18])
             for state in (TradingState.HALTED, TradingState.ACTIVE):
                 command = SwitchTrading(
                     principal=_PRINCIPAL, scope=scope, scope_id=scope_id, state=state, reason="a bad feeling"
@@ -121,11 +121,11 @@ class Clients:
                 reply = await self._insist(subjects.SWITCH_TRADING, command)
                 world.history.note("switch", scope, scope_id, state, reply is not None)
                 self.switches += reply is not None
-                await asyncio.sleep(random.uniform(0, 0.4))
+                await asyncio.sleep(random.uniform(0, 0.3))
 
     async def trade_elsewhere(self) -> None:
         """The owner also uses the broker's own app: places orders there, and cancels there what is open. Until cancelled."""
-        world, random = self._world, self._world.random("elsewhere")
+        world, random = self.world, self.world.random("elsewhere")
         every_seconds = random.choice((0.0, 0.3, 1.0))
         while every_seconds:
             await asyncio.sleep(random.expovariate(1 / every_seconds))
@@ -151,10 +151,10 @@ class Clients:
         """Ask until there is an answer that says something."""
         for _ in range(MOST_REPEATS):
             if isinstance(command, PlaceOrder):
-                deadline = self._world.clock.now() + timedelta(seconds=ANSWER_SECONDS)
+                deadline = self.world.clock.now() + timedelta(seconds=ANSWER_SECONDS)
                 command = command.model_copy(update={"deadline": deadline})
             try:
-                [reply] = await self._world.bus.ask(subject, [command], seconds=ANSWER_SECONDS)
+                [reply] = await self.world.bus.ask(subject, [command], seconds=ANSWER_SECONDS)
             except BusUnavailableError:
                 reply = None
             if reply is not None and not (reply.problem is not None and reply.problem.code in _REPEATABLE):

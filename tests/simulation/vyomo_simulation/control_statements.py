@@ -33,20 +33,10 @@ class ControlStatements:
         await session.lock(("controls",))
         return [{"bool": True}]
 
-    async def throw(
-        self,
-        session: Session,
-        user_id: str,
-        scope: str,
-        scope_id: str,
-        cause: str,
-        state: str,
-        reason: str,
-        actor: str,
-        until: datetime | None,
-        at: datetime,
-    ) -> list[Row]:
-        key = (user_id, scope, scope_id, cause)
+    async def throw(self, session: Session, *given: Any) -> list[Row]:
+        *named, state, reason, actor, until, at = given
+        user_id, scope, scope_id, cause = named
+        key: tuple[str, str, str, str] = (user_id, scope, scope_id, cause)
         await session.lock(("control", *key))
         known = self._record.controls.get(key)
         control: Row = dict(zip(_KEY, key, strict=True)) | {

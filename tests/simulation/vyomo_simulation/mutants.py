@@ -15,7 +15,7 @@ from vyomo_broker_kit.testing import scripted_port
 from vyomo_contracts import lifecycle
 from vyomo_contracts.vocabulary import OrderState
 
-from .statements import CLAIM_OF_ANY_AGE, CLAIM_WITHOUT_LANES, READ_ORDERS
+from .statements import CLAIM_OF_ANY_AGE, CLAIM_WITHOUT_LANES, CLAIM_WITHOUT_SESSION, READ_ORDERS
 
 
 @dataclass(frozen=True, slots=True)
@@ -311,6 +311,7 @@ MUTANTS: Final = (
         "the claim reads the kill switch without the lock that switches wait for",
         "I6b",
         (Setting(f"{_LEDGER}.claiming", "_CLAIM_EXITS_FIRST", CLAIM_WITHOUT_LANES),),
+        seed=4,
     ),
     Mutant(
         "M17",
@@ -392,5 +393,18 @@ MUTANTS: Final = (
             ),
         ),
         seed=17,
+    ),
+    Mutant(
+        "S6",
+        "the claim does not ask whether the broker lets us in",
+        "I6a",
+        (Setting(f"{_LEDGER}.claiming", "_CLAIM_EXITS_FIRST", CLAIM_WITHOUT_SESSION),),
+        seed=2,
+    ),
+    Mutant(
+        "S7",
+        "orders placed elsewhere are nobody's",
+        "I3",
+        (Edit(f"{_KIT}.book_merge", "        if not foreign:\n", "        if True:\n"),),
     ),
 )

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine, Iterable
 from contextlib import AsyncExitStack
+from datetime import timedelta
 from typing import Any, Final, cast
 
 from pydantic import SecretStr
@@ -12,11 +13,12 @@ from vyomo_broker_kit.http import OrderTransport
 from vyomo_broker_kit.lanes import LaneExecutor, Lanes
 from vyomo_broker_kit.limits import ReconcileLimits, SendLimits
 from vyomo_broker_kit.remote import RemoteExecutor
+from vyomo_broker_kit.session_watch import SessionWatch
 from vyomo_broker_kit.testing import ScriptedBrokerPort
 from vyomo_contracts import subjects
 from vyomo_contracts.risk import RiskLimits
 from vyomo_ledger.instruments import InstrumentDirectory
-from vyomo_ledger.writing import Controls, EventPublisher, Halting, Ledger
+from vyomo_ledger.writing import Controls, EventPublisher, Halting, Ledger, open_session
 from vyomo_ledger.writing.leases import Lease
 from vyomo_ledger.writing.relay import Relay
 from vyomo_ledger.writing.sweeper import Sweeper
@@ -36,6 +38,8 @@ from .loop import Process, current_process
 from .naive import NaiveExecutor
 from .world import BROKER, PARTITIONS, World
 
+SIGN_IN: Final = "sign in"
+"""Who signs people in is no part of the order protocol; what it writes is."""
 SETTINGS: Final = OrderRouterSettings(
     postgres_url=SecretStr("postgresql://memory"), nats_url=SecretStr("nats://memory"), partitions=PARTITIONS
 )
@@ -105,8 +109,16 @@ async def router(world: World) -> None:
     async def relay_once() -> None:
         await relay.run_once()
 
+    async def sign_in(asked: list[tuple[int, float]]) -> list[bool]:
+        for account_id, seconds in asked:
+            async with ledger.transaction() as transaction:
+                until = world.clock.now() + timedelta(seconds=seconds)
+                await open_session(transaction, account_id, valid_until=until, at=clock.now())
+        return [True]
+
     async with clock.following(database), publisher.running():
         process = _this()
+        world.bus.serve(process, SIGN_IN, sign_in)
         world.bus.serve(process, subjects.PLACE_ORDERS, placing.place)
         world.bus.serve(process, subjects.CANCEL_ORDERS, changing.cancel)
         world.bus.serve(process, subjects.MODIFY_ORDERS, changing.modify)
@@ -136,9 +148,11 @@ def worker(number: int, workers: int, *, naive: bool = False) -> Main:
             for lanes in opened:
                 lanes.ring(account_ids)
 
+        sessions = SessionWatch(ledger, clock, broker=BROKER, partitions=PARTITIONS, owned=owned)
         async with AsyncExitStack() as stack:
             await stack.enter_async_context(clock.following(database))
             await stack.enter_async_context(book.running())
+            await stack.enter_async_context(sessions.running())
             executor: LaneExecutor
             if naive:
                 executor = NaiveExecutor(ledger, port, clock, look=book.look)

@@ -8,7 +8,7 @@ from typing import Any
 from asyncpg.exceptions import CheckViolationError
 
 from vyomo_contracts.instruments import Instrument
-from vyomo_contracts.vocabulary import WORKING_STATES
+from vyomo_contracts.vocabulary import WORKING_STATES, Broker
 
 from .server import Row
 
@@ -32,6 +32,8 @@ class Record:
     """Net units by account, exchange, symbol and product. No process that is driven here writes them; holdings are not kept at all."""
     alerts: dict[tuple[int, str, str], Row] = field(default_factory=dict[tuple[int, str, str], Row])
     """That stand, by account, code and subject."""
+    sessions: dict[int, Row] = field(default_factory=dict[int, Row])
+    """By account; one that nobody ever signed in has none."""
     controls: dict[tuple[str, str, str, str], Row] = field(
         default_factory=dict[tuple[str, str, str, str], Row]
     )
@@ -39,7 +41,7 @@ class Record:
     decisions: dict[int, Row] = field(default_factory=dict[int, Row])
     """Events of switches, by sequence."""
     forbidden: list[str] = field(default_factory=list[str])
-    """No table: what was accepted or claimed of an account that was halted at the moment of the commit."""
+    """No table: what was accepted or claimed though at the moment of the commit its account was halted, or had lost its session."""
     taken: dict[str, datetime] = field(default_factory=dict[str, datetime])
     """When an order was last handed to a claim, by its tag. No table: it lets the checks see what a claim was worth."""
     keys: dict[tuple[int, str], str] = field(default_factory=dict[tuple[int, str], str])
@@ -98,8 +100,13 @@ class Record:
         claimed = before is not None and before["state"] == "NEW" and row["state"] == "SUBMITTING"
         accepted = before is None and row["state"] == "NEW"
         lane = self.lanes.get((row["account_id"], "CLAIM" if claimed else "ACCEPT"))
-        if (claimed or accepted) and lane is not None and lane["trading"] == "HALTED":
-            self.forbidden.append(f"{row['order_id']} was {'claimed' if claimed else 'accepted'}")
+        if lane is None or not (claimed or accepted):
+            return
+        if lane["trading"] == "HALTED":
+            what = "claimed" if claimed else "accepted"
+            self.forbidden.append(f"I6b: {row['order_id']} was {what} after its account was halted")
+        if claimed and lane["session_until"] is None and lane["broker"] != Broker.PAPER:
+            self.forbidden.append(f"I6a: {row['order_id']} was claimed after its account's session ended")
 
     def put_event(self, event: Row) -> None:
         self.events.setdefault(event["order_id"], []).append(event)

@@ -27,6 +27,7 @@ def figures(campaign: Campaign) -> dict[str, Any]:
         "record_crashes": sum(outcome.faults.record_crashes for outcome in outcomes),
         "bus_outages": sum(outcome.faults.bus_outages for outcome in outcomes),
         "placed_elsewhere": sum(outcome.elsewhere for outcome in outcomes),
+        "sessions_ended": sum(outcome.sessions_ended for outcome in outcomes),
         "switches": sum(outcome.switches for outcome in outcomes),
         "wipes": sum(outcome.wipes for outcome in outcomes),
         "lost": sum(len(outcome.findings.lost) for outcome in outcomes),

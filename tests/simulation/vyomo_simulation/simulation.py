@@ -12,6 +12,7 @@ from typing import Any, Final
 import structlog
 from asyncpg.exceptions import LockNotAvailableError
 
+from vyomo_contracts.alerts import AlertCode
 from vyomo_service_kit.errors import UnavailableError
 
 from .checks import Findings, check, unsettled
@@ -20,6 +21,7 @@ from .faults import FaultCounts, Faults
 from .loop import StuckError
 from .processes import Running, router, worker
 from .server import Counts
+from .sessions import SessionLife
 from .world import World
 
 ORDERS_PER_SECOND: Final = 60
@@ -47,6 +49,7 @@ class Outcome:
     sent: int
     switches: int
     elsewhere: int
+    sessions_ended: int
     cpu_seconds: float = 0.0
     """Of the process that ran it; not part of what happened."""
     lines: list[str] = field(default_factory=list[str])
@@ -58,7 +61,7 @@ class Outcome:
 
 def simulate(seed: int, orders: int, *, naive: bool = False, keep_history: bool = False) -> Outcome:
     world = World(seed, accounts=Random(f"accounts {seed}").choice(ACCOUNTS), keep_history=keep_history)
-    clients = Clients(world)
+    clients, sessions = Clients(world), SessionLife(world)
     errors: list[str] = []
     processes = [Running(world, f"router-{number}", router) for number in range(ROUTERS)]
     processes += [
@@ -67,7 +70,7 @@ def simulate(seed: int, orders: int, *, naive: bool = False, keep_history: bool 
     faults = Faults(world, processes)
     with _listening_for_errors(world, errors):
         try:
-            world.loop.run(_live(world, clients, processes, faults, orders))
+            world.loop.run(_live(clients, sessions, processes, faults, orders))
         except StuckError:
             errors.append("nothing was left that could ever happen")
     findings = check(world, clients, in_order=not naive)
@@ -89,21 +92,22 @@ def simulate(seed: int, orders: int, *, naive: bool = False, keep_history: bool 
         promised=len(clients.promises),
         sent=len(world.broker.sends),
         switches=clients.switches,
+        sessions_ended=sessions.ended,
         elsewhere=sum(placed.tag is None for placed in world.broker.orders.values()),
         lines=world.history.lines or [],
     )
 
 
 async def _live(
-    world: World, clients: Clients, processes: list[Running], faults: Faults, orders: int
+    clients: Clients, sessions: SessionLife, processes: list[Running], faults: Faults, orders: int
 ) -> None:
+    world = clients.world
     for process in processes:
         process.start()
     random = world.random("arrivals")
     failing = asyncio.create_task(faults.go_on())
-    owner = [
-        asyncio.create_task(acting) for acting in (clients.throw_switches(), clients.trade_elsewhere())
-    ]
+    acts = (clients.throw_switches(), clients.trade_elsewhere(), sessions.go_on())
+    owner = [asyncio.create_task(act) for act in acts]
     placing: list[asyncio.Task[None]] = []
     for number in range(orders):
         await asyncio.sleep(random.expovariate(ORDERS_PER_SECOND))
@@ -113,21 +117,25 @@ async def _live(
     for acting in owner:
         acting.cancel()
     await faults.end()
+    signing_in = asyncio.create_task(sessions.keep_signed_in())
     await asyncio.wait(placing)
     for client in placing:
         client.result()
     ended_at = world.loop.time()
     while any(unsettled(world)) and world.loop.time() < ended_at + LIVENESS_SECONDS:
         await asyncio.sleep(1)
+    signing_in.cancel()
 
 
 @contextmanager
 def _listening_for_errors(world: World, errors: list[str]) -> Generator[None]:
-    """What the code itself calls an error is one here; what it warns of is the weather."""
+    """What the code itself calls an error is one here; what it warns of is the weather, and so is a session that ends."""
 
     def hear(_: object, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
         error = event.get("exc_info")
-        if isinstance(error, BaseException) and not isinstance(error, WEATHER):
+        if event.get("code") is AlertCode.SESSION_EXPIRED:
+            pass
+        elif isinstance(error, BaseException) and not isinstance(error, WEATHER):
             errors.append(f"{event['event']}: {error!r}")
         elif error is None:
             errors.append(f"{event['event']}: {event}")

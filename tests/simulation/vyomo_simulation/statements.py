@@ -23,6 +23,7 @@ from vyomo_ledger.writing import (
     leases,
     publishing,
     relay,
+    sessions,
     statements,
     sweeper,
     transaction,
@@ -37,11 +38,15 @@ from .looking_statements import LookingStatements
 from .order_statements import OrderStatements
 from .record import Record
 from .server import Statement
+from .session_statements import SessionStatements
 
 # Statements with a line taken out, for the mutants that do so.
 CLAIM_OF_ANY_AGE: Final = claiming._CLAIM_EXITS_FIRST.replace("expires_at > now() AND", "")
 CLAIM_WITHOUT_LANES: Final = claiming._CLAIM_EXITS_FIRST.replace(
     "ORDER BY account_id FOR UPDATE\n)", "ORDER BY account_id\n)"
+)
+CLAIM_WITHOUT_SESSION: Final = claiming._CLAIM_EXITS_FIRST.replace(
+    "(broker = 'paper' OR session_until > clock_timestamp()) IS TRUE", "true"
 )
 READ_ORDERS: Final = transaction._LOCK_ORDERS.replace("FOR UPDATE", "")
 
@@ -49,7 +54,7 @@ READ_ORDERS: Final = transaction._LOCK_ORDERS.replace("FOR UPDATE", "")
 def statements_of(record: Record) -> Mapping[str, Statement]:
     orders, claims, look = OrderStatements(record), ClaimingStatements(record), LookingStatements(record)
     books = BookStatements(record, orders)
-    switches = ControlStatements(record, orders, claims)
+    switches, signed_in = ControlStatements(record, orders, claims), SessionStatements(record)
     return {
         accept._ACCEPT: orders.accept,
         accept._KNOWN: orders.known,
@@ -57,6 +62,7 @@ def statements_of(record: Record) -> Mapping[str, Statement]:
         claiming._CLAIM_EXITS_FIRST: partial(claims.claim, exits_first=True),
         CLAIM_OF_ANY_AGE: partial(claims.claim, exits_first=True, of_any_age=True),
         CLAIM_WITHOUT_LANES: partial(claims.claim, exits_first=True, locking_lanes=False),
+        CLAIM_WITHOUT_SESSION: partial(claims.claim, exits_first=True, asking_for_session=False),
         transaction._LOCK_ORDERS: orders.lock_orders,
         transaction._LOCK_FREE_ORDERS: partial(orders.lock_orders, only_free=True),
         READ_ORDERS: partial(orders.lock_orders, locking=False),
@@ -84,6 +90,12 @@ def statements_of(record: Record) -> Mapping[str, Statement]:
         adopting._ADOPT: books.adopt,
         alerts._RAISE: books.raise_alert,
         alerts._STOP_ACCEPTING: books.stop_accepting,
+        sessions._LOCK_LANES: signed_in.lock_lanes,
+        sessions._OPEN_LANE: signed_in.open_lane,
+        sessions._SAVE: signed_in.save,
+        sessions._END: signed_in.end,
+        sessions._AGEING: signed_in.ageing,
+        alerts._CLEAR: signed_in.clear_alert,
         controls._ALONE: switches.alone,
         controls._THROW: switches.throw,
         controls._WORK_IN: switches.work_in,

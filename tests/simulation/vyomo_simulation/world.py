@@ -103,7 +103,17 @@ class World:
         self.record.add_instrument(INSTRUMENT)
         self.account_ids = list(range(1, accounts + 1))
         for account_id in self.account_ids:
-            self.record.add_account(account_id, USER, BROKER, session_until=BEGINNING + SIGNED_IN_FOR)
+            until = BEGINNING + SIGNED_IN_FOR
+            self.record.add_account(account_id, USER, BROKER, session_until=until)
+            self.record.sessions[account_id] = {
+                "account_id": account_id,
+                "user_id": USER,
+                "broker": BROKER,
+                "state": "ACTIVE",
+                "valid_until": until,
+                "reason": None,
+                "updated_at": BEGINNING,
+            }
         self.server = Server(
             self.clock,
             self.random("record"),
