@@ -12,8 +12,10 @@ from typing import Final, NamedTuple
 from .simulation import Outcome, simulate
 
 CONTROL_SHARE: Final = 20
-"""The control runs one order in so many; it fails within the first seed."""
+"""The control runs one order in so many; it fails within the first seeds."""
 CONTROL_ORDERS: Final = 100
+CONTROL_SEEDS: Final = 3
+"""At the least: in one world alone little may go wrong."""
 CONTROL_DUPLICATES: Final = 0.05
 """Share of its orders the control must duplicate at the least."""
 
@@ -76,7 +78,7 @@ def run(*, orders: int, first_seed: int, per_seed: int, jobs: int = 1) -> Campai
     """The same whatever the number of jobs: a seed knows nothing of the others."""
     sizes = [min(per_seed, orders - begun) for begun in range(0, orders, per_seed)]
     tasks = [Task(first_seed + number, size) for number, size in enumerate(sizes)]
-    controls = max(1, orders // CONTROL_SHARE // CONTROL_ORDERS)
+    controls = max(CONTROL_SEEDS, orders // CONTROL_SHARE // CONTROL_ORDERS)
     tasks += [Task(first_seed + number, CONTROL_ORDERS, naive=True) for number in range(controls)]
     tasks.append(tasks[0])
     *outcomes, repeated = _run_all(tasks, jobs)

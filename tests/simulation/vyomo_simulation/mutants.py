@@ -175,7 +175,7 @@ MUTANTS: Final = (
                 '                    await connection.execute(_DELETE, row["id"])\n                    await self._publisher.store(',
             ),
         ),
-        seed=2,
+        seed=8,
     ),
     Mutant(
         "M4",
@@ -331,6 +331,7 @@ MUTANTS: Final = (
                 "self._clock.now() >= order.expires_at",
             ),
         ),
+        seed=20,
     ),
     Mutant(
         "S1",
@@ -374,7 +375,7 @@ MUTANTS: Final = (
                 "            return OrderUpdate(state=OrderState.CANCELLED, at=at) if change.action is PendingAction.CANCEL else None",
             ),
         ),
-        seed=11,
+        seed=13,
     ),
     Mutant(
         "S5",
