@@ -247,7 +247,7 @@ MUTANTS: Final = (
             Setting(f"{_LEDGER}.transaction", "_LOCK_ORDERS", READ_ORDERS),
             Edit(f"{_LEDGER}.transaction", "if written != len(self._changes):", "if False:"),
         ),
-        seed=2,
+        seed=82,
     ),
     Mutant(
         "M9",
