@@ -28,7 +28,7 @@ def test_two_thousand_orders_among_faults_keep_every_promise_and_the_control_doe
     # A run in which nothing went wrong would prove nothing.
     assert min(figures[name] for name in ("kills", "pauses", "record_crashes", "bus_outages", "wipes")) > 0
     assert figures["ambiguous"] > 100
-    assert figures["ambiguous_commits"] > 100
+    assert figures["ambiguous_commits"] > 50
 
 
 @pytest.mark.parametrize("seed", [11])
@@ -39,7 +39,7 @@ def test_seed_that_once_failed_stays_sound(seed: int) -> None:
 
 def history_with_hash_seed(seed: str) -> str:
     """In a process of its own: nothing of the history may hang on addresses or on the order of sets."""
-    command = (sys.executable, str(RUN), "--orders", "60", "--seed", "3", "--json")
+    command = (sys.executable, str(RUN), "--orders", "60", "--seed", "3", "--jobs", "1", "--json")
     environment = os.environ | {"PYTHONHASHSEED": seed}
     done = subprocess.run(command, capture_output=True, text=True, check=True, env=environment)
     return json.loads(done.stdout)["history"]
