@@ -25,10 +25,11 @@ from vyomo_ledger.writing.sweeper import Sweeper
 from vyomo_order_router.adapters.prices import LastPrices
 from vyomo_order_router.adapters.risk import RiskStore
 from vyomo_order_router.assessing import Assessing
-from vyomo_order_router.bootstrap import RISK_SECONDS, order_rates
+from vyomo_order_router.bootstrap import order_rates
 from vyomo_order_router.changing import OrderChanging
 from vyomo_order_router.controlling import Controlling
 from vyomo_order_router.doorbell import Doorbell
+from vyomo_order_router.loops import EVERY_SECONDS
 from vyomo_order_router.placing import OrderPlacing
 from vyomo_order_router.settings import OrderRouterSettings
 from vyomo_service_kit.record_clock import RecordClock
@@ -126,7 +127,7 @@ async def router(world: World) -> None:
         await _repeating(
             (relay_once, 1.0, "relay", None),
             (sweeper.run_once, 1.0, "sweeper", None),
-            (halting.run_once, RISK_SECONDS, "halting", switched),
+            (halting.run_once, EVERY_SECONDS, "halting", switched),
         )
 
 

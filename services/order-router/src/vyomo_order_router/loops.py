@@ -4,8 +4,11 @@ import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from typing import Final
 
 from vyomo_service_kit.runtime import cancel_and_wait, repeat
+
+EVERY_SECONDS: Final = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,7 +17,7 @@ class Loop:
 
     name: str
     run_once: Callable[[], Awaitable[object]]
-    every_seconds: float = 1.0
+    every_seconds: float = EVERY_SECONDS
     wake: asyncio.Event | None = None
 
 
