@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable
 import pytest
 from vyomo_mutants import edges
 from vyomo_mutants.stage import Stage
-from vyomo_simulation.mutants import Edit, Mutant, Setting, applied
+from vyomo_simulation.mutating import Edit, Mutant, Setting, applied
 
 from vyomo_broker_kit.testing import scripted_port
 

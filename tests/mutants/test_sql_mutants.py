@@ -8,7 +8,7 @@ from vyomo_mutants.locking_mutants import LOCKING_MUTANTS
 from vyomo_mutants.mutating import Scenario, SqlMutant, UnfitTextError, in_place
 from vyomo_mutants.stage import Stage
 from vyomo_simulation.mutants import MUTANTS as PROTOCOL_MUTANTS
-from vyomo_simulation.mutants import applied
+from vyomo_simulation.mutating import applied
 
 SQL_MUTANTS = (*LOCKING_MUTANTS, *CLOCK_MUTANTS, *CONDITION_MUTANTS)
 

@@ -1,7 +1,8 @@
 """Each mutant is caught, by the alarm it should raise."""
 
 import pytest
-from vyomo_simulation.mutants import MUTANTS, Edit, Mutant, UnfitMutantError, applied
+from vyomo_simulation.mutants import MUTANTS
+from vyomo_simulation.mutating import Edit, Mutant, UnfitMutantError, applied
 from vyomo_simulation.simulation import Outcome, simulate
 
 ORDERS = 200

@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable, Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from vyomo_simulation.mutants import Mutant, Setting, applied
+from vyomo_simulation.mutating import Mutant, Setting, applied
 
 from vyomo_ledger.writing import statements
 

@@ -75,6 +75,7 @@ def statements_of(record: Record) -> Mapping[str, Statement]:
         relay._DELETE: look.delete_outbox_row,
         relay._EVENTS: look.events,
         relay._ALERTS: look.alerts,
+        relay._SESSIONS: signed_in.as_they_are,
         sweeper._EXPIRED: look.expired,
         sweeper._UNTAKEN: look.untaken,
         lanes._WAITING: look.waiting_accounts,
