@@ -50,7 +50,7 @@ class SessionStatements:
         session.on_commit(lambda: self._record.sessions.update({account_id: row}))
         return [row]
 
-    async def as_they_are(self, session: Session, account_ids: list[int]) -> list[Row]:
+    async def as_they_are(self, _: Session, account_ids: list[int]) -> list[Row]:
         return [self._record.sessions[each] for each in account_ids if each in self._record.sessions]
 
     async def ageing(self, session: Session, broker: str, before: timedelta) -> list[Row]:
