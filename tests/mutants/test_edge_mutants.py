@@ -16,11 +16,11 @@ ON_THE_BUS = (
             "FastStream settles a doorbell by its own policy, and nobody stands between",
             "",
             (
-                Edit("vyomo_broker_kit.doorbell", "        ack_policy=AckPolicy.MANUAL,\n", ""),
+                Edit("vyomo_broker_kit.doorbell", "            ack_policy=AckPolicy.MANUAL,\n", ""),
                 Edit(
                     "vyomo_service_kit.bus",
-                    "(partial(AnsweringMiddleware, retry_delays_seconds=retry_delays_seconds),)",
-                    "()",
+                    "partial(AnsweringMiddleware, keep=self._bury, retry_delays_seconds=retry_delays_seconds),",
+                    "",
                 ),
             ),
         ),

@@ -198,8 +198,10 @@ async def test_a_foreign_user_id_is_refused_however_it_is_written(edge: "Edge"):
         response = await edge.client.get(f"/api/brokers/accounts?{query}")
         assert response.status_code == 403, query
         assert response.json()["error"]["code"] == "USER_MISMATCH"
-    for query in ("%75serId=asha", "userid=bela", "limit=1"):
+    for query in ("%75serId=asha", "userId=asha", ""):
         assert (await edge.client.get(f"/api/brokers/accounts?{query}")).status_code == 200, query
+    other = await edge.client.get("/api/brokers/accounts?userid=bela")
+    assert (other.status_code, other.json()["error"]["field"]) == (422, "userid")
 
 
 async def test_only_the_whole_key_counts_as_its_use(edge: "Edge"):

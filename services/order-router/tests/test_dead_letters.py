@@ -15,16 +15,23 @@ from nats.js.api import ConsumerConfig
 from vyomo_contracts import subjects
 from vyomo_contracts.commands import RingDoorbell
 from vyomo_contracts.reasons import ReasonCode
-from vyomo_contracts.topology import DOORBELLS, EVENTS, worker_consumer
+from vyomo_contracts.topology import DOORBELLS, EVENTS, Consumer, partition_of, worker_consumer
 from vyomo_contracts.vocabulary import OrderState
 from vyomo_ledger.dead_letters import DeadLetterBox
 from vyomo_order_router.dead_letters import command_line, run
-from vyomo_order_router.testing import Caller
+from vyomo_order_router.testing import PARTITIONS, Caller
 from vyomo_service_kit.bus import Bus, consumer_config
 from vyomo_service_kit.consuming import POISON_DELIVERIES
 from vyomo_service_kit.testing import eventually
 
-CONSUMER = worker_consumer("paper", 0)
+
+def partition_of_bells(caller: Caller) -> int:
+    return partition_of(caller.account, PARTITIONS)
+
+
+def consumer_of(caller: Caller) -> Consumer:
+    """Whom the doorbells of the caller's first account reach."""
+    return worker_consumer("paper", partition_of_bells(caller))
 
 
 @asynccontextmanager
@@ -38,11 +45,12 @@ async def worker(
     async def on_doorbell(message: RingDoorbell) -> None:
         await handler(message)
 
+    consumer = consumer_of(caller)
     bus.broker.subscriber(
-        CONSUMER.filter_subject,
+        consumer.filter_subject,
         stream=JStream(DOORBELLS.name, declare=False),
-        queue=CONSUMER.durable_name,
-        config=consumer_config(CONSUMER),
+        queue=consumer.durable_name,
+        config=consumer_config(consumer),
         ack_policy=AckPolicy.MANUAL,
     )(on_doorbell)
     async with bus.open():
@@ -98,7 +106,7 @@ async def test_order_whose_doorbell_fails_time_after_time_ends_and_its_owner_is_
         await eventually(is_denied, timeout=10)
 
     letter = (await letters(caller))[0]
-    assert (letter["deliveries"], letter["consumer"]) == (POISON_DELIVERIES, CONSUMER.durable_name)
+    assert (letter["deliveries"], letter["consumer"]) == (POISON_DELIVERIES, consumer_of(caller).durable_name)
     assert "cannot" in letter["why"]
     assert "RuntimeError" in letter["traceback"]
     stored = await caller.world.stored(waiting.order_id)
@@ -118,7 +126,8 @@ async def test_letter_is_listed_shown_replayed_and_discarded(
         pass
 
     async with worker(nats_url, caller, ignore):
-        await caller.world.bus.store(subjects.doorbell("paper", 0), b'{"account_ids": "all"}', message_id="m")
+        subject = subjects.doorbell("paper", partition_of_bells(caller))
+        await caller.world.bus.store(subject, b'{"account_ids": "all"}', message_id="m")
         [letter] = await kept(caller)
         identifier = str(letter["id"])
 
@@ -225,7 +234,9 @@ async def test_letter_that_was_kept_is_not_kept_again_for_its_advisory(caller: C
         pass
 
     async with worker(nats_url, caller, ignore):
-        await caller.world.bus.store(subjects.doorbell("paper", 0), b"no json", message_id="m")
+        await caller.world.bus.store(
+            subjects.doorbell("paper", partition_of_bells(caller)), b"no json", message_id="m"
+        )
         await kept(caller)
         await asyncio.sleep(0.5)
 

@@ -21,6 +21,7 @@ from .server import Row
 from .world import BEGINNING, World
 
 STALE: Final = timedelta(seconds=SendLimits().stale_claim_seconds + 0.001)
+SLOWEST_CLAIM: Final = timedelta(seconds=SendLimits().commit_seconds + 0.001)
 """How old a claim may be when its call leaves; a microsecond is lost where a float becomes a time."""
 _STATUS: Final = {
     OrderState.FILLED: "COMPLETE",
@@ -207,8 +208,10 @@ def _sends(world: World, *, in_order: bool) -> Iterator[str]:
             continue
         if send.claimed_at is None or send.claimed_at >= row["expires_at"]:
             yield f"I6: {row['order_id']} was claimed at {send.claimed_at}, its deadline was {row['expires_at']}"
-        elif (age := BEGINNING + timedelta(seconds=send.at) - send.claimed_at) > STALE:
+        elif (age := (sent_at := BEGINNING + timedelta(seconds=send.at)) - send.claimed_at) > SLOWEST_CLAIM:
             yield f"I6: {row['order_id']} was sent {age.total_seconds():.1f} s after its claim"
+        elif sent_at >= row["expires_at"] + STALE:
+            yield f"I6: {row['order_id']} was sent at {sent_at}, its deadline was {row['expires_at']}"
         tags.setdefault(row["account_id"], {}).setdefault(send.tag)
     for account_id, sent in tags.items():
         # What was proved unsent waits its pause and goes later: others need not wait for it.

@@ -31,7 +31,9 @@ _LONGEST_WHY: Final = 80
 async def run(postgres_url: str, options: argparse.Namespace, out: TextIO) -> int:
     """The exit code; refusals go to the standard error."""
     async with (
-        open_database(postgres_url, role="vyomo_router", application=APPLICATION) as database,
+        open_database(
+            postgres_url, role="vyomo_router", application=APPLICATION, patience_seconds=0
+        ) as database,
         database.connection() as connection,
     ):
         match options.action:

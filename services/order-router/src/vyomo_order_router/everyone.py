@@ -32,7 +32,9 @@ class LeftToRelay:
 async def switch_everyone(postgres_url: str, state: TradingState, reason: str) -> int:
     """The number of accounts that are covered."""
     switch = Switch(user_id=EVERYONE, scope=ControlScope.GLOBAL, state=state, reason=reason, actor=ACTOR)
-    async with open_database(postgres_url, role="vyomo_router", application=ACTOR) as database:
+    async with open_database(
+        postgres_url, role="vyomo_router", application=ACTOR, patience_seconds=0
+    ) as database:
         return len(await Controls(database, LeftToRelay()).throw(switch, SystemClock().now()))
 
 

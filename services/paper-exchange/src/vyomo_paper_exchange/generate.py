@@ -31,7 +31,9 @@ async def load_generated(url: str, *, count: int, seed: int, at: datetime) -> in
     """Replace all generated rows by `count` new ones, in one transaction; how many there are now."""
     rows = (instrument_row(each, SOURCE, at) for each in generated_instruments(count, seed, trading_day(at)))
     async with (
-        open_database(url, role="vyomo_worker", application="generate", statement_seconds=120) as database,
+        open_database(
+            url, role="vyomo_worker", application="generate", statement_seconds=120, patience_seconds=0
+        ) as database,
         database.transaction() as connection,
     ):
         await connection.execute("DELETE FROM market.instruments WHERE source = $1", SOURCE)

@@ -47,7 +47,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
 async def _verify(postgres_url: str, anchors: Path | None) -> Verification:
     known = {} if anchors is None else AnchorFile(anchors).read()
     async with open_database(
-        postgres_url, role=ROLE, application="audit-verify", max_size=1, statement_seconds=_STATEMENT_SECONDS
+        postgres_url,
+        role=ROLE,
+        application="audit-verify",
+        max_size=1,
+        statement_seconds=_STATEMENT_SECONDS,
+        patience_seconds=0,
     ) as database:
         return await verify(database, SystemClock(), known)
 
