@@ -111,7 +111,7 @@ class OrderPlacing:
                 again.append(place)
             denial = each.decision.problem if isinstance(each.decision, Denied) else None
             replies[place] = _reply(answer, new, denial)
-        await self._ring(answers)
+        self._ring(answers)
         if again:
             self._accounts.forget(commands[place].account_id for place in again)
             decided_anew = await self._place([commands[place] for place in again], decisions - 1)
@@ -247,13 +247,13 @@ class OrderPlacing:
         }
         return [by_place[place] for place in range(len(orders))]
 
-    async def _ring(self, answers: Sequence[Acceptance | Problem]) -> None:
+    def _ring(self, answers: Sequence[Acceptance | Problem]) -> None:
         waiting: dict[str, set[int]] = {}
         for answer in answers:
             if isinstance(answer, Accepted) and answer.order.state is OrderState.NEW:
                 waiting.setdefault(answer.order.broker, set()).add(answer.order.account_id)
         for broker, account_ids in waiting.items():
-            await self._doorbell.ring(broker, account_ids)
+            self._doorbell.ring_soon(broker, account_ids)
 
 
 _NOT_RECORDED: Final = Problem(
