@@ -1,6 +1,7 @@
 """The router's wiring, in one place."""
 
 import asyncio
+import platform
 from collections.abc import AsyncGenerator
 from contextlib import AsyncExitStack, asynccontextmanager
 
@@ -101,7 +102,9 @@ async def order_router(settings: OrderRouterSettings) -> AsyncGenerator[None]:
             replying,
         )
 
-        holder = identifiers.message_id()
+        # The machine's name: a router that is started again goes on at once with what its last life held. Two on one machine both
+        # do what one would, which is harmless.
+        holder = platform.node()
         stream_audit = StreamAudit(
             database, bus, Lease(database, name="stream-audit", holder=holder), partitions=settings.partitions
         )
