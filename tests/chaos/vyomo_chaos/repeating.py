@@ -58,13 +58,15 @@ class Repeaters:
         replies = await asyncio.gather(*(client.until_verdict(request) for client in self._clients))
         self.answered += len(replies)
         self.among_faults += 0 if self.faults_over else len(replies)
-        said = {_order_id(reply) for reply in replies}
-        if len(said) != 1 or None in said:
+        said = {_verdict(reply) for reply in replies}
+        order_id, is_accepted = said.pop()
+        if said or order_id is None:
             self.broken.append(
-                f"{key}: {len(said)} answers, such as {min(map(str, said))}, {replies[0].body[:200]!r}"
+                f"{key}: {len(said) + 1} answers, such as {order_id}, {replies[0].body[:200]!r}"
             )
             return
-        self.orders.append(AcceptedOrder(str(said.pop()), account_id, sent_at, time.time()))
+        if is_accepted:
+            self.orders.append(AcceptedOrder(order_id, account_id, sent_at, time.time()))
         other = self._request(account_id, key, {**body, "quantity": 11})
         reply = await self._clients[self.keys % CLIENTS].until_verdict(other)
         self.other_bodies += 1
@@ -115,5 +117,7 @@ class _Client:
             self._connection = None
 
 
-def _order_id(reply: Reply) -> str | None:
-    return reply.json()["order"]["orderId"] if reply.status in {200, 202} else None
+def _verdict(reply: Reply) -> tuple[str | None, bool]:
+    """The order that the key stands for, and whether it was accepted: one that is denied is recorded too, and denied ever after."""
+    order = reply.json().get("order")
+    return None if order is None else order["orderId"], reply.status in {200, 202}
