@@ -8,8 +8,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import structlog
 from vyomo_simulation import campaign, report
 from vyomo_simulation.simulation import Outcome, simulate
+
+from vyomo_service_kit.logging import configure_logging
 
 RUN = Path(__file__).parent / "run.py"
 
@@ -59,6 +62,20 @@ def test_number_of_jobs_changes_nothing_but_the_time_it_takes() -> None:
 
     assert {name for name in alone if alone[name] != shared[name]} <= {"jobs", "cpu_seconds", "orders_per_s"}
     assert (shared["jobs"], shared["seeds"], shared["orders"]) == (2, 3, 70)
+
+
+def test_errors_are_heard_after_a_service_has_run_in_the_same_process() -> None:
+    alone = simulate(5, 10).history  # in which an error is logged
+    before = structlog.get_config()
+    configure_logging("other", log_format="json")
+    try:
+        for module in tuple(sys.modules.values()):
+            if isinstance(logger := vars(module).get("log"), type(structlog.get_logger())):
+                logger.info("fixed")
+    finally:
+        structlog.configure(**before)
+
+    assert simulate(5, 10).history == alone
 
 
 def always(outcome: Outcome) -> Callable[..., Outcome]:

@@ -57,7 +57,11 @@ async def test_a_bus_that_hangs_is_as_bad_as_one_that_is_gone(
                 edge.client.post(f"{edge.account}/orders", json=edge.order_body()), "BUS_UNAVAILABLE"
             )
             server.process.send_signal(signal.SIGCONT)
-            assert (await edge.client.get("/api/health")).status_code == 200
+
+            async def is_back() -> bool:
+                return (await edge.client.get("/api/health")).status_code == 200
+
+            await eventually(is_back)
     finally:
         server.process.send_signal(signal.SIGCONT)
         server.stop()

@@ -142,6 +142,7 @@ def _listening_for_errors(world: World, errors: list[str]) -> Generator[None]:
         world.history.note("error", event["event"])
         raise structlog.DropEvent
 
+    _forget_loggers()
     before = structlog.get_config()
     structlog.configure(
         processors=[_with_exception, hear],
@@ -152,6 +153,14 @@ def _listening_for_errors(world: World, errors: list[str]) -> Generator[None]:
         yield
     finally:
         structlog.configure(**before)
+
+
+def _forget_loggers() -> None:
+    """A service that ran in this process before may have fixed its modules' loggers; they would not be heard here."""
+    for module in tuple(sys.modules.values()):
+        logger = vars(module).get("log")
+        if isinstance(logger, type(structlog.get_logger())):
+            vars(logger).pop("bind", None)
 
 
 def _with_exception(_: object, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
