@@ -6,6 +6,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import structlog
@@ -70,7 +71,8 @@ def test_errors_are_heard_after_a_service_has_run_in_the_same_process() -> None:
     configure_logging("other", log_format="json")
     try:
         for module in tuple(sys.modules.values()):
-            if isinstance(logger := vars(module).get("log"), type(structlog.get_logger())):
+            logger: Any = vars(module).get("log")
+            if isinstance(logger, type(structlog.get_logger())):
                 logger.info("fixed")
     finally:
         structlog.configure(**before)
