@@ -17,31 +17,16 @@ from vyomo_contracts.orders import Fill, Order
 from vyomo_contracts.vocabulary import (
     Broker,
     Exchange,
-    OrderState,
-    OrderType,
     Product,
-    TransactionType,
-    Validity,
 )
-from vyomo_ledger.testing import create_account
+from vyomo_ledger.testing import NoBus, create_account, valid_order
 from vyomo_ledger.writing import EventPublisher, Ledger, NewOrder
-from vyomo_service_kit.bus import Bus, BusUnavailableError
 from vyomo_service_kit.clock import SystemClock
 from vyomo_service_kit.database import Database, open_database
 from vyomo_service_kit.identifiers import TimeOrderedIdentifiers
 
 USER, OTHER_USER = "asha", "bela"
 PARTITIONS = 2
-
-
-class _NoBus(Bus):
-    """Nothing can be published, so the outbox shows all that should have been."""
-
-    def __init__(self) -> None:
-        return
-
-    async def store(self, subject: str, payload: bytes, *, message_id: str) -> None:  # noqa: ARG002
-        raise BusUnavailableError(subject, "no bus in this test")
 
 
 @dataclass
@@ -60,24 +45,12 @@ class RecordUnderTest:
     """Net units of what `order` trades."""
 
     def order(self, name: str, *, account: int = 0, now: datetime, **changes: Any) -> Order:
-        order = Order(
+        order = valid_order(
             order_id=name,
             account_id=self.accounts[account],
             user_id=OTHER_USER if account == 2 else USER,
-            broker=Broker.PAPER,
-            symbol="RELIANCE",
-            exchange=Exchange.NSE,
-            transaction_type=TransactionType.BUY,
-            order_type=OrderType.LIMIT,
-            quantity=10,
-            price=Decimal("250.50"),
-            product=Product.MIS,
-            validity=Validity.DAY,
-            state=OrderState.NEW,
-            version=1,
             broker_tag=f"T{name}",
-            created_at=now,
-            updated_at=now,
+            now=now,
             expires_at=now + timedelta(hours=1),
         )
         return order.model_copy(update=changes)
@@ -105,7 +78,7 @@ class RecordUnderTest:
 
 def _ledger(database: Database) -> Ledger:
     clock = SystemClock()
-    publisher = EventPublisher(_NoBus(), database, clock, TimeOrderedIdentifiers(clock), source="test")
+    publisher = EventPublisher(NoBus(), database, clock, TimeOrderedIdentifiers(clock), source="test")
     return Ledger(database, publisher, partitions=PARTITIONS)
 
 

@@ -7,23 +7,15 @@ from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
-from decimal import Decimal
 from typing import Final
 
 from vyomo_contracts.lifecycle import OrderUpdate
 from vyomo_contracts.orders import Order
 from vyomo_contracts.vocabulary import (
-    Broker,
-    Exchange,
     OrderState,
-    OrderType,
-    Product,
-    TransactionType,
-    Validity,
 )
-from vyomo_ledger.testing import USER, create_account
+from vyomo_ledger.testing import USER, NoBus, create_account, valid_order
 from vyomo_ledger.writing import EventPublisher, Ledger, NewOrder, Step
-from vyomo_service_kit.bus import Bus, BusUnavailableError
 from vyomo_service_kit.clock import SystemClock
 from vyomo_service_kit.database import Database, RecordUnavailableError, open_database
 from vyomo_service_kit.identifiers import TimeOrderedIdentifiers
@@ -31,16 +23,6 @@ from vyomo_service_kit.identifiers import TimeOrderedIdentifiers
 CLIENTS: Final = 8
 LARGEST_LIST: Final = 6
 ANSWER_SECONDS: Final = 30.0
-
-
-class _NoBus(Bus):
-    """Nothing is published, so every row of the outbox stays: it must be there as well."""
-
-    def __init__(self) -> None:
-        return
-
-    async def store(self, subject: str, payload: bytes, *, message_id: str) -> None:  # noqa: ARG002
-        raise BusUnavailableError(subject, "no bus here")
 
 
 @dataclass
@@ -110,9 +92,7 @@ class Orders:
     @asynccontextmanager
     async def _ledger(self, url: str) -> AsyncGenerator[Ledger]:
         async with open_database(url, role="vyomo", application="durability", max_size=CLIENTS) as database:
-            publisher = EventPublisher(
-                _NoBus(), database, self._clock, self._identifiers, source="durability"
-            )
+            publisher = EventPublisher(NoBus(), database, self._clock, self._identifiers, source="durability")
             ledger = Ledger(database, publisher, partitions=2)
             try:
                 yield ledger
@@ -141,24 +121,12 @@ class Orders:
 
     def _order(self, account: int) -> Order:
         now = self._clock.now()
-        return Order(
+        return valid_order(
             order_id=f"PAPER_{next(self._numbers):08}_{self._identifiers.message_id()}",
             account_id=account,
             user_id=USER,
-            broker=Broker.PAPER,
-            symbol="RELIANCE",
-            exchange=Exchange.NSE,
-            transaction_type=TransactionType.BUY,
-            order_type=OrderType.LIMIT,
-            quantity=10,
-            price=Decimal("250.50"),
-            product=Product.MIS,
-            validity=Validity.DAY,
-            state=OrderState.NEW,
-            version=1,
             broker_tag=self._identifiers.broker_tag(),
-            created_at=now,
-            updated_at=now,
+            now=now,
             expires_at=now + timedelta(hours=1),
         )
 

@@ -15,14 +15,9 @@ from vyomo_contracts.lifecycle import OrderUpdate
 from vyomo_contracts.orders import Fill, Order
 from vyomo_contracts.vocabulary import (
     Broker,
-    Exchange,
     OrderState,
-    OrderType,
-    Product,
-    TransactionType,
-    Validity,
 )
-from vyomo_ledger.testing import OTHER_USER, USER, create_account
+from vyomo_ledger.testing import OTHER_USER, USER, create_account, valid_order
 from vyomo_ledger.writing import EventPublisher, Ledger, LedgerTransaction, NewOrder, Step
 from vyomo_ledger.writing.accept import UNCONDITIONAL, Acceptance, Terms
 from vyomo_service_kit.bus import Bus, BusUnavailableError
@@ -81,24 +76,13 @@ class Stage:
 
     def order(self, name: str, *, account: int = 0, **changes: Any) -> Order:
         now = self.clock.now()
-        order = Order(
+        order = valid_order(
             order_id=name,
             account_id=self.accounts[account],
             user_id=OTHER_USER if account == FOREIGN else USER,
-            broker=Broker.ZERODHA if account == AT_A_BROKER else Broker.PAPER,
-            symbol="RELIANCE",
-            exchange=Exchange.NSE,
-            transaction_type=TransactionType.BUY,
-            order_type=OrderType.LIMIT,
-            quantity=10,
-            price=Decimal("250.50"),
-            product=Product.MIS,
-            validity=Validity.DAY,
-            state=OrderState.NEW,
-            version=1,
             broker_tag=f"T{name}",
-            created_at=now,
-            updated_at=now,
+            now=now,
+            broker=Broker.ZERODHA if account == AT_A_BROKER else Broker.PAPER,
             expires_at=now + timedelta(hours=1),
         )
         return order.model_copy(update=changes)

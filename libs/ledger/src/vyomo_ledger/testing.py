@@ -3,7 +3,7 @@
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -22,13 +22,50 @@ from vyomo_contracts.vocabulary import (
 )
 from vyomo_ledger.orders import ORDER_COLUMNS, order_of
 from vyomo_ledger.writing import EventPublisher, Ledger, NewOrder
-from vyomo_service_kit.bus import Bus, declare_topology
+from vyomo_service_kit.bus import Bus, BusUnavailableError, declare_topology
 from vyomo_service_kit.clock import Clock, SystemClock
 from vyomo_service_kit.database import Database, open_database
 from vyomo_service_kit.identifiers import TimeOrderedIdentifiers
 
 USER = "asha"
 OTHER_USER = "bela"
+
+
+def valid_order(
+    *, order_id: str, account_id: int, user_id: str, broker_tag: str, now: datetime, **changes: Any
+) -> Order:
+    """A NEW paper order to buy ten RELIANCE at 250.50, which expires half a minute after `now`."""
+    order = Order(
+        order_id=order_id,
+        account_id=account_id,
+        user_id=user_id,
+        broker=Broker.PAPER,
+        symbol="RELIANCE",
+        exchange=Exchange.NSE,
+        transaction_type=TransactionType.BUY,
+        order_type=OrderType.LIMIT,
+        quantity=10,
+        price=Decimal("250.50"),
+        product=Product.MIS,
+        validity=Validity.DAY,
+        state=OrderState.NEW,
+        version=1,
+        broker_tag=broker_tag,
+        created_at=now,
+        updated_at=now,
+        expires_at=now + timedelta(seconds=30),
+    )
+    return order.model_copy(update=changes)
+
+
+class NoBus(Bus):
+    """Nothing can be published, so the outbox keeps all that should have been."""
+
+    def __init__(self) -> None:
+        return
+
+    async def store(self, subject: str, payload: bytes, *, message_id: str) -> None:  # noqa: ARG002
+        raise BusUnavailableError(subject, "no bus in this test")
 
 
 @dataclass
@@ -46,26 +83,12 @@ class RecordWorld:
 
     def order(self, account_id: int | None = None, *, user_id: str = USER, **changes: Any) -> Order:
         """A valid NEW order of the first account."""
-        now = self.clock.now()
-        order = Order(
+        order = valid_order(
             order_id=self.identifiers.order_id("paper"),
             account_id=self.account if account_id is None else account_id,
             user_id=user_id,
-            broker=Broker.PAPER,
-            symbol="RELIANCE",
-            exchange=Exchange.NSE,
-            transaction_type=TransactionType.BUY,
-            order_type=OrderType.LIMIT,
-            quantity=10,
-            price=Decimal("250.50"),
-            product=Product.MIS,
-            validity=Validity.DAY,
-            state=OrderState.NEW,
-            version=1,
             broker_tag=self.identifiers.broker_tag(),
-            created_at=now,
-            updated_at=now,
-            expires_at=now + timedelta(seconds=30),
+            now=self.clock.now(),
         )
         return order.model_copy(update=changes)
 
