@@ -19,6 +19,14 @@ class Broker(Word):
     ANGEL = "angel"
 
 
+class Environment(Word):
+    """Which world an account's broker lives in."""
+
+    LIVE = "live"
+    SANDBOX = "sandbox"
+    """The paper exchange, speaking the broker's own wire protocol."""
+
+
 class Exchange(Word):
     NSE = "NSE"
     NFO = "NFO"
