@@ -55,7 +55,9 @@ def test_each_broken_promise_is_told(promise: str) -> None:
 
 
 def test_run_whose_control_doubles_nothing_is_a_failure_itself() -> None:
-    assert violations({**KEPT, "control_duplicated": 4})
+    assert violations({**KEPT, "control_duplicated": 0})
+    assert violations({**KEPT, "control_sent": 400, "control_duplicated": 19})
+    assert violations({**KEPT, "control_sent": 70, "control_duplicated": 2}) == []
     assert violations({**KEPT, "control_sent": 10, "control_duplicated": 0}) == []
 
 

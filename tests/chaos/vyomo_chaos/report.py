@@ -27,14 +27,17 @@ MUST_BE_ZERO: Final = {
 }
 CONTROL_SHARE: Final = 0.05
 """A run whose control doubles fewer of the orders it sent has not tested anything."""
-_CONTROL_ORDERS: Final = 60
-"""Fewer orders that the control sent prove nothing either way."""
+_ENOUGH_FOR_A_SHARE: Final = 200
+"""Orders of the control from which its share of doubled ones says something: 5 % of 70 are three or four, which chance alone halves."""
+_ENOUGH_FOR_ONE: Final = 60
+"""Orders of the control of which at least one must have been doubled. Fewer prove nothing either way."""
 
 
 def violations(results: Mapping[str, Value]) -> list[str]:
     found = [f"{results[key]} {meaning}" for key, meaning in MUST_BE_ZERO.items() if results.get(key)]
     sent, doubled = int(results["control_sent"]), int(results["control_duplicated"])
-    if sent >= _CONTROL_ORDERS and doubled < CONTROL_SHARE * sent:
+    due = CONTROL_SHARE * sent if sent >= _ENOUGH_FOR_A_SHARE else 1
+    if sent >= _ENOUGH_FOR_ONE and doubled < due:
         found.append(f"the control doubled only {doubled} of {sent} orders: these faults test nothing")
     return found
 

@@ -41,7 +41,7 @@ Command = TypeVar("Command")
 
 SOURCE: Final = "gateway"
 IN_FLIGHT: Final = 2
-PATIENCE_SECONDS: Final = 0.15
+PATIENCE_SECONDS: Final = 0.02
 """A second list goes beside the first only when that takes long, such as behind a busy account: two small lists cost more than one."""
 LARGEST_BATCH: Final = 256
 
