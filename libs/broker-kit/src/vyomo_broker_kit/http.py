@@ -84,6 +84,7 @@ class OrderTransport:
         path: str,
         *,
         json: Mapping[str, Any] | None = None,
+        form: Mapping[str, str] | None = None,
         headers: Mapping[str, str] | None = None,
         urgent: bool = False,
     ) -> Answer | NotSent | Unknown:
@@ -92,7 +93,7 @@ class OrderTransport:
         try:
             async with (
                 asyncio.timeout(self._total_seconds),
-                client.stream(method, path, json=json, headers=headers) as response,
+                client.stream(method, path, json=json, data=form, headers=headers) as response,
             ):
                 body = bytearray()
                 async for part in response.aiter_bytes():

@@ -1,0 +1,29 @@
+from collections.abc import AsyncIterator
+
+import pytest
+
+from vyomo_broker_kit.http import OrderTransport
+from vyomo_broker_zerodha.client import KitePort
+from vyomo_broker_zerodha.testing import KiteServer, SignedIn, kite_server
+
+
+@pytest.fixture
+async def kite() -> AsyncIterator[KiteServer]:
+    async with kite_server() as kite:
+        yield kite
+
+
+@pytest.fixture
+def signed_in() -> SignedIn:
+    return SignedIn()
+
+
+@pytest.fixture
+async def transport(kite: KiteServer) -> AsyncIterator[OrderTransport]:
+    async with OrderTransport(kite.url, total_seconds=0.5) as transport:
+        yield transport
+
+
+@pytest.fixture
+def port(transport: OrderTransport, signed_in: SignedIn) -> KitePort:
+    return KitePort(transport, signed_in)
