@@ -3,13 +3,14 @@ from collections.abc import AsyncIterator
 import pytest
 
 from vyomo_broker_kit.http import OrderTransport
+from vyomo_broker_kit.testing.parrot import serving
 from vyomo_broker_zerodha.client import KitePort
-from vyomo_broker_zerodha.testing import KiteServer, SignedIn, kite_server
+from vyomo_broker_zerodha.testing import KiteServer, SignedIn
 
 
 @pytest.fixture
 async def kite() -> AsyncIterator[KiteServer]:
-    async with kite_server() as kite:
+    async with serving(KiteServer()) as kite:
         yield kite
 
 

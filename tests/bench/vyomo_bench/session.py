@@ -11,6 +11,7 @@ from pathlib import Path
 
 from . import floors, machine, reads, resources, scenarios
 from .bench import Bench, Results
+from .decoding import decoding
 from .errors import BenchError
 from .figures import Value, with_ratios
 from .folders import own_folder
@@ -32,6 +33,7 @@ _SCENARIOS: Sequence[Scenario] = (
     ("positions", reads.positions),
     ("search", reads.search),
     ("live-shaped path", live_shaped),
+    ("ticks", decoding),
     ("memory", resources.memory),
     ("8 and 32 clients", scenarios.accept_crowded),
     ("64 clients on one account", scenarios.filled_on_one_account),

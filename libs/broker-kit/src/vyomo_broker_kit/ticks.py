@@ -26,6 +26,7 @@ class Tick(NamedTuple):
     """The broker's number of the exchange segment the token belongs to."""
     scale: int
     last_price: int
+    """0 where the packet has none: before the day's first trade, and in packets of depth alone."""
     last_quantity: int = 0
     average_price: int = 0
     volume: int = 0

@@ -26,7 +26,6 @@ _SCALES: Final = {3: 10_000_000, 6: 10_000, 12: 10_000}
 
 _LEVELS: Final = 5
 _FIRST_LEVEL: Final = 16
-_NUMBERS_OF_A_LEVEL: Final = 3
 
 
 def decode(frame: bytes) -> list[Tick]:
@@ -72,26 +71,26 @@ def _quote(frame: bytes, at: int) -> Tick:
 def _full(frame: bytes, at: int) -> Tick:
     values = _FULL.unpack_from(frame, at)
     segment = values[0] & 0xFF
-    levels = [
-        TickLevel(values[place + 1], values[place], values[place + 2])
-        for place in range(_FIRST_LEVEL, len(values), _NUMBERS_OF_A_LEVEL)
-    ]
-    return Tick(
-        values[0],
-        segment,
-        _SCALES.get(segment, _PAISE),
-        *values[1:11],
-        last_trade_time=values[11] or None,
-        open_interest=values[12],
-        exchange_time=values[15] or None,
-        bids=_quoted(levels[:_LEVELS]),
-        asks=_quoted(levels[_LEVELS:]),
+    numbers = values[_FIRST_LEVEL:]
+    levels = list(map(TickLevel._make, zip(numbers[1::3], numbers[::3], numbers[2::3], strict=True)))
+    return Tick._make(
+        (
+            values[0],
+            segment,
+            _SCALES.get(segment, _PAISE),
+            *values[1:11],
+            values[11] or None,
+            values[15] or None,
+            values[12],
+            _quoted(levels[:_LEVELS]),
+            _quoted(levels[_LEVELS:]),
+        )
     )
 
 
 def _quoted(levels: list[TickLevel]) -> tuple[TickLevel, ...]:
     """Without the empty ones: a book of three prices has three levels, not two more at nothing."""
-    return tuple(level for level in levels if level.quantity)
+    return tuple([level for level in levels if level[1]])
 
 
 def _index(frame: bytes, at: int) -> Tick:

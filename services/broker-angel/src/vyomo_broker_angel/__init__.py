@@ -1,0 +1,1 @@
+"""Angel One SmartAPI: its errors, its session and its tick decoder."""
