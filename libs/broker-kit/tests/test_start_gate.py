@@ -5,6 +5,7 @@ import asyncio
 import pytest
 
 from vyomo_broker_kit import start_gate
+from vyomo_broker_kit.limits import ReconcileLimits
 from vyomo_broker_kit.start_gate import Books
 from vyomo_broker_kit.testing import Behaviour
 from vyomo_broker_kit.testing.floor import Floor
@@ -27,6 +28,29 @@ async def test_nothing_is_claimed_before_the_first_good_reading(floor: Floor, un
 
     assert (waiting.state, sent) == (OrderState.NEW, [])
     assert len(floor.broker.calls) == 1
+
+
+async def test_nothing_is_claimed_while_positions_are_unexplained_and_nobody_was_told(floor: Floor) -> None:
+    seldom = ReconcileLimits(recheck_seconds=60, positions_seconds=60)
+    often = ReconcileLimits(recheck_seconds=0.2, positions_seconds=60)
+    floor.broker.venue.drift[floor.account, "TCS"] = 7
+    async with floor.working(needs=ALL, reconcile=seldom):
+        order = await floor.place()
+        await eventually(lambda: floor.reads_of("positions") >= 1)
+        await asyncio.sleep(1.0)
+        waiting, sent = await floor.stored(order), list(floor.broker.calls)
+
+    async with floor.working(needs=ALL, reconcile=often):
+        await floor.until(order, OrderState.FILLED)
+        told = await floor.standing_alerts()
+
+    assert (waiting.state, sent) == (OrderState.NEW, [])
+    assert told == [AlertCode.POSITION_DRIFT]
+    # A process that starts later knows that a person knows.
+    reads = floor.reads_of("positions")
+    async with floor.working(needs=ALL, reconcile=seldom):
+        await floor.until(await floor.place(), OrderState.FILLED)
+    assert floor.reads_of("positions") <= reads + 2
 
 
 async def test_cancellation_of_a_known_order_does_not_wait_for_the_readings(floor: Floor) -> None:

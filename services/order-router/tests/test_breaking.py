@@ -5,8 +5,9 @@ from typing import Any
 from vyomo_contracts.alerts import AlertCode
 from vyomo_contracts.lifecycle import OrderUpdate
 from vyomo_contracts.orders import Order
-from vyomo_contracts.vocabulary import Broker, OrderState
-from vyomo_ledger.testing import create_account
+from vyomo_contracts.reasons import ReasonCode
+from vyomo_contracts.vocabulary import Broker, ControlCause, OrderState
+from vyomo_ledger.testing import USER, create_account
 from vyomo_ledger.writing import Step
 from vyomo_order_router.testing import Caller
 from vyomo_service_kit.testing import eventually
@@ -84,3 +85,38 @@ async def test_index_of_what_was_sent_answers_the_breaker(caller: Caller) -> Non
 
     assert any("broker_orders_sent" in row[0] for row in plan)
     assert not any("Sort" in row[0] for row in plan)
+
+
+async def test_positions_that_nothing_explains_stop_new_exposure_of_the_account_until_they_are(
+    caller: Caller,
+) -> None:
+    rows = caller.world.rows
+    account = caller.account
+    await rows(
+        "INSERT INTO ledger.alerts (account_id, user_id, broker, code, subject, message, raised_at)"
+        " VALUES ($1, $2, 'paper', 'POSITION_DRIFT', 'NSE:TCS:MIS', 'the broker holds 7', now())",
+        account,
+        USER,
+    )
+
+    async def trading() -> set[str]:
+        lanes = await rows("SELECT DISTINCT trading FROM ledger.lanes WHERE account_id = $1", account)
+        return {row["trading"] for row in lanes}
+
+    async def is_locked() -> bool:
+        return await trading() == {"REDUCING"}
+
+    await eventually(is_locked)
+    reply = await caller.place()
+    assert reply.problem is not None
+    assert reply.problem.code is ReasonCode.TRADING_REDUCING
+    (control,) = await rows("SELECT cause, reason FROM ledger.controls WHERE state <> 'ACTIVE'")
+    assert control["cause"] == ControlCause.DRIFT
+    assert "the broker holds 7" in control["reason"]
+
+    await rows("UPDATE ledger.alerts SET cleared_at = now()")
+
+    async def is_released() -> bool:
+        return await trading() == {"ACTIVE"}
+
+    await eventually(is_released)

@@ -1,22 +1,20 @@
 """The doctor's look at the running bus, database and services."""
 
 import asyncio
-import json
 import subprocess
-import urllib.request
 from collections.abc import Iterator
-from typing import Any, cast
+from typing import Any
 
 from vyomo_local import status
 from vyomo_local.findings import Finding, fail, ok, warn
 from vyomo_local.state import StateFolder, command
+from vyomo_service_kit.durability import database_weaknesses, read_bus_server
 from vyomo_service_kit.embedded.errors import BinaryNotFoundError
 from vyomo_service_kit.embedded.nats import find_nats_server
 from vyomo_service_kit.embedded.ports import LOOPBACK
 from vyomo_service_kit.embedded.postgres_binaries import find_postgres
 
 _WAITING_LETTERS = "SELECT count(*) FROM ledger.dead_letters WHERE state = 'OPEN'"
-_DURABLE_SETTINGS = ("fsync", "synchronous_commit", "full_page_writes", "data_checksums")
 
 
 def check_programs_or_bus(state: StateFolder) -> Iterator[Finding]:
@@ -66,12 +64,9 @@ def _nats(document: dict[str, Any]) -> Iterator[Finding]:
     if port is None:
         yield warn("nats", "an external server", "see that its jetstream block says sync_interval: always")
         return
-    direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))  # no proxy reaches our loopback
-    with direct.open(f"http://{LOOPBACK}:{port}/varz", timeout=5) as response:
-        page = cast("dict[str, Any]", json.load(response))
-    text = f"nats-server {page['version']}"
-    # The field exists only when it is on.
-    if page["jetstream"]["config"].get("sync_always") is True:
+    server = read_bus_server(f"http://{LOOPBACK}:{port}")
+    text = f"nats-server {server.version}"
+    if server.syncs_always:
         yield ok("nats", f"{text}, every acknowledged message is on disk (sync_always)")
     else:
         yield fail(
@@ -87,24 +82,21 @@ def _postgres(state: StateFolder) -> Iterator[Finding]:
         yield warn("postgresql", "its URL is not known", "run the doctor as the user who runs Vyomo")
         return
     try:
-        settings, letters = asyncio.run(_read_settings(url))
+        version, weaknesses, has_checksums, letters = asyncio.run(_read_settings(url))
     except Exception as error:  # noqa: BLE001 - whatever it is, the line says it and the other checks go on
         yield fail("postgresql", f"does not answer: {error}", command(state, "logs", "postgresql"))
         return
-    text = f"PostgreSQL {settings.pop('server_version')}"
-    off = [name for name, value in settings.items() if value != "on"]
-    if off == ["data_checksums"]:
+    text = f"PostgreSQL {version}"
+    for weakness in weaknesses:
+        yield fail(
+            "postgresql", weakness, "set it: a power cut would lose accepted orders, so real brokers get none"
+        )
+    if not has_checksums:
         yield warn(
             "postgresql", f"{text} without data checksums", "make the cluster with initdb --data-checksums"
         )
-    elif off:
-        yield fail(
-            "postgresql",
-            f"{text} with {', '.join(off)} not on",
-            "switch them on: a crash would lose accepted orders",
-        )
-    else:
-        yield ok("postgresql", f"{text}, {', '.join(settings)} on")
+    if has_checksums and not weaknesses:
+        yield ok("postgresql", f"{text}, fsync, synchronous_commit, full_page_writes, data_checksums on")
     if letters:
         advice = f"{command(state, 'dead-letters', 'list')}, then show, replay or discard"
         yield warn("messages", f"{letters} could not be handled and were set aside", advice)
@@ -137,16 +129,17 @@ async def _read_alerts(url: str) -> list[str]:
         await connection.close()
 
 
-async def _read_settings(url: str) -> tuple[dict[str, str], int]:
-    """How durable the server is, and how many dead letters wait for somebody."""
+async def _read_settings(url: str) -> tuple[str, list[str], bool, int]:
+    """The version, what is not durable, whether pages have checksums, and how many dead letters wait for somebody."""
     import asyncpg  # noqa: PLC0415
 
     connection = await asyncpg.connect(url, timeout=5)
     try:
-        names = ("server_version", *_DURABLE_SETTINGS)
-        settings = {name: str(await connection.fetchval(f"SHOW {name}")) for name in names}
+        version = str(await connection.fetchval("SHOW server_version"))
+        has_checksums = await connection.fetchval("SHOW data_checksums") == "on"
+        weaknesses = await database_weaknesses(connection)
         migrated = await connection.fetchval("SELECT to_regclass('ledger.dead_letters') IS NOT NULL")
         letters = await connection.fetchval(_WAITING_LETTERS) if migrated else 0
-        return settings, int(letters)
+        return version, weaknesses, has_checksums, int(letters)
     finally:
         await connection.close()

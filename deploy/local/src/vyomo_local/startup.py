@@ -49,6 +49,7 @@ class Startup:
         self._supervisor = supervisor
         self._progress = progress
         self._nats_url = options.nats_url
+        self._nats_monitor_url: str | None = None
         self._events_url: str | None = None
         self._postgres_url = options.postgres_url
 
@@ -108,6 +109,7 @@ class Startup:
             )
             await self._start_server(server)
             self._nats_url = server.url
+            self._nats_monitor_url = f"http://{LOOPBACK}:{server.monitor_port}"
             self._events_url = server.events_url
             ports.update(nats=server.port, nats_monitor=server.monitor_port)
 
@@ -182,6 +184,8 @@ class Startup:
             "VYOMO_HTTP_PORT": str(port),
             "VYOMO_LOG_FORMAT": "json",
         }
+        if self._nats_monitor_url is not None:
+            extra["VYOMO_NATS_MONITOR_URL"] = self._nats_monitor_url
         if self._options.market_hours:
             extra["VYOMO_MARKET_HOURS"] = "1"
         if self._options.insecure:

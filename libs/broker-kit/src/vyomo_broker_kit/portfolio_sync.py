@@ -46,6 +46,9 @@ FROM ledger.fills
 WHERE account_id = $1 AND filled_at >= $2 AND basis IN ('derived', 'trade_book')
 GROUP BY exchange, symbol, product
 """
+_STANDING: Final = """
+SELECT subject FROM ledger.alerts WHERE account_id = $1 AND code = 'POSITION_DRIFT' AND cleared_at IS NULL
+"""
 _CLEAR_OTHERS: Final = """
 UPDATE ledger.alerts SET cleared_at = now()
 WHERE account_id = $1 AND code = 'POSITION_DRIFT' AND cleared_at IS NULL AND NOT subject = ANY($2::text[])
@@ -101,8 +104,8 @@ class PortfolioSync:
         self._owned = owned
         self._limits = limits
         self._look = look
-        self.on_read: Callable[[int], None] = lambda _: None
-        """Called with each account whose positions and funds were read and recorded."""
+        self.on_explained: Callable[[int], None] = lambda _: None
+        """Called with each account whose positions were read and recorded, and are explained or have been called drift."""
         self._due_at: dict[int, float] = {}
         self._listed_at = float("-inf")
         self._reading: dict[int, asyncio.Task[None]] = {}
@@ -148,9 +151,10 @@ class PortfolioSync:
         try:
             entries = await self._port.positions(account_id)
             funds = await self._port.funds(account_id)
-            is_odd = await self._record(account_id, entries, funds)
-            self.on_read(account_id)
-            if is_odd:
+            odd = await self._record(account_id, entries, funds)
+            if odd <= self._called(account_id):
+                self.on_explained(account_id)
+            if odd:
                 # The trades that would explain it may only be in the books yet.
                 self._look(account_id)
                 again = self._clock.elapsed() + self._limits.recheck_seconds
@@ -165,8 +169,8 @@ class PortfolioSync:
         finally:
             del self._reading[account_id]
 
-    async def _record(self, account_id: int, entries: Sequence[PositionEntry], funds: FundsEntry) -> bool:
-        """Write what changed; True while a difference is being watched."""
+    async def _record(self, account_id: int, entries: Sequence[PositionEntry], funds: FundsEntry) -> set[Key]:
+        """Write what changed; answers where nothing explains what the broker holds."""
         now = self._clock.now()
         day = now.astimezone(INDIA).replace(hour=0, minute=0, second=0, microsecond=0)
         async with self._ledger.transaction() as transaction:
@@ -198,15 +202,27 @@ class PortfolioSync:
             }
             odd = differences(entries, traded)
             await self._judge(transaction, account_id, owner["user_id"], odd)
-        return bool(odd)
+        return set(odd)
+
+    def _called(self, account_id: int) -> set[Key]:
+        """Differences that a person was told of."""
+        return {
+            key
+            for (account, key), (_, count) in self._odd.items()
+            if account == account_id and count >= self._limits.drift_reads
+        }
 
     async def _judge(
         self, transaction: LedgerTransaction, account_id: int, user_id: str, odd: dict[Key, Difference]
     ) -> None:
         for account_key in [each for each in self._odd if each[0] == account_id and each[1] not in odd]:
             del self._odd[account_key]
+        standing = await transaction.connection.fetch(_STANDING, account_id) if odd else []
+        told = {row["subject"] for row in standing}
         for key, difference in odd.items():
-            before, count = self._odd.get((account_id, key), (difference, 0))
+            # What a process before this one has called drift needs no second proof.
+            first = (difference, self._limits.drift_reads if _subject(key) in told else 0)
+            before, count = self._odd.get((account_id, key), first)
             # Whatever moved since the last reading begins the count anew.
             count = count + 1 if before == difference else 1
             self._odd[account_id, key] = (difference, count)

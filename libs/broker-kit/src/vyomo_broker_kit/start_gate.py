@@ -1,4 +1,5 @@
-"""Nothing is claimed for an account before this process has read its books once: orders, fills and positions as the broker has them.
+"""Nothing is claimed for an account before this process has read its books: orders, fills and positions as the broker has them, the
+positions equal to what the day's opening and its trades make, or their drift told to a person (the router then lets it only reduce).
 
 What happened while nobody looked (a fill, an order placed elsewhere, one of unknown outcome) is then known to the rules that claims
 follow. Cancellations go all the same: they only ever take risk away.

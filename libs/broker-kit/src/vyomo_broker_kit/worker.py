@@ -154,7 +154,7 @@ async def remote_worker(
 
         gate.look = look
         book.on_read = lambda account_id: gate.has_read(account_id, Books.ORDERS)
-        portfolio.on_read = lambda account_id: gate.has_read(account_id, Books.POSITIONS)
+        portfolio.on_explained = lambda account_id: gate.has_read(account_id, Books.POSITIONS)
         remote = RemoteExecutor(
             parts.ledger,
             port,

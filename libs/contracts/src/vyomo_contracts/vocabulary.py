@@ -204,6 +204,8 @@ class ControlCause(Word):
     DAILY_LOSS = "DAILY_LOSS"
     BREAKER = "BREAKER"
     """Too many orders whose outcome is unknown."""
+    DRIFT = "DRIFT"
+    """The broker holds what neither the day's opening nor its trades explain."""
 
 
 class Scope(Word):

@@ -27,6 +27,8 @@ from vyomo_order_router.breaking import BrokerBreakers
 from vyomo_order_router.changing import OrderChanging
 from vyomo_order_router.controlling import Controlling
 from vyomo_order_router.doorbell import Doorbell
+from vyomo_order_router.durability import EVERY_SECONDS as DURABILITY_SECONDS
+from vyomo_order_router.durability import DurabilityGauge
 from vyomo_order_router.exiting import Exiting
 from vyomo_order_router.handlers import SOURCE, Replying, register_handlers
 from vyomo_order_router.loops import Loop, running
@@ -79,6 +81,7 @@ async def order_router(settings: OrderRouterSettings) -> AsyncGenerator[None]:
         )
         assessing = Assessing(risk, prices, clock)
         pressure = Pressure(max_waiting_orders=settings.max_waiting_orders)
+        durability = DurabilityGauge(database, pressure, nats_monitor_url=settings.nats_monitor_url)
         placing = OrderPlacing(
             ledger=ledger,
             accounts=risk,
@@ -138,6 +141,7 @@ async def order_router(settings: OrderRouterSettings) -> AsyncGenerator[None]:
                 ).run_once,
             ),
             Loop("halting", Halting(ledger, clock, doorbell.ring).run_once, wake=switched),
+            Loop("durability", durability.run_once, every_seconds=DURABILITY_SECONDS),
             Loop("pressure", PressureGauge(database, pressure).run_once),
             Loop("audit.seal", sealer.run_once),
             Loop("audit.verify", audit.run_once, every_seconds=AUDIT_SECONDS),

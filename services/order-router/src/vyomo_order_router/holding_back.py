@@ -23,7 +23,7 @@ class HoldingBack:
     async def look(self, checked: Sequence[Problem | Candidate]) -> list[Problem | Candidate]:
         """The list with problems in the places of candidates that must wait.
 
-        Nothing new while events are late. Of an account whose orders pile up, nothing but what reduces a position: that has a lane of
+        Nothing for a real broker while the record could forget it, nothing new while events are late. Of an account whose orders pile up, nothing but what reduces a position: that has a lane of
         its own, and its owner wants out.
         """
         if not self._pressure.is_felt:
@@ -48,5 +48,9 @@ class HoldingBack:
 
     def _problem_of(self, candidate: Candidate) -> Problem | None:
         seconds = self._settings.order_seconds(candidate.request.order_type)
-        account_id = candidate.account.account_id
-        return self._pressure.of_events() or self._pressure.of_account(account_id, order_seconds=seconds)
+        account = candidate.account
+        return (
+            self._pressure.of_durability(account.broker)
+            or self._pressure.of_events()
+            or self._pressure.of_account(account.account_id, order_seconds=seconds)
+        )

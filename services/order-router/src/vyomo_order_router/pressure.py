@@ -1,10 +1,10 @@
-"""When new orders must wait: events that go out late, or an account whose orders pile up before its worker.
+"""When new orders must wait: events that go out late, an account whose orders pile up before its worker, a record that could forget.
 
 Looked at once a second beside accepting, which reads what was seen last: it costs an order neither a round trip nor a row. Cancelling is
 never held back.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -12,6 +12,7 @@ import structlog
 
 from vyomo_contracts.messages import Problem
 from vyomo_contracts.reasons import ReasonCode
+from vyomo_contracts.vocabulary import Broker
 from vyomo_service_kit.database import Database
 
 log = structlog.get_logger()
@@ -49,10 +50,23 @@ class Pressure:
     max_waiting_orders: int = 50
     outbox_seconds: float = 0.0
     lines: Mapping[int, Line] = field(default_factory=dict[int, Line])
+    weaknesses: Sequence[str] = ()
+    """How bus or database could lose what they acknowledged, in words."""
 
     @property
     def is_felt(self) -> bool:
-        return self.outbox_seconds > LIMIT_SECONDS or bool(self.lines)
+        return self.outbox_seconds > LIMIT_SECONDS or bool(self.lines) or bool(self.weaknesses)
+
+    def of_durability(self, broker: Broker) -> Problem | None:
+        """Why no order is sent to this broker now: it would work an order that we had forgotten. Paper forgets with us."""
+        if not self.weaknesses or broker is Broker.PAPER:
+            return None
+        return Problem(
+            code=ReasonCode.NOT_DURABLE,
+            message="orders to real brokers are not taken while a power cut could make us forget them: "
+            f"{'; '.join(self.weaknesses)} (see ./vyomo doctor); paper accounts and cancelling go on",
+            detail={"weaknesses": list(self.weaknesses)},
+        )
 
     def of_events(self) -> Problem | None:
         """Why nobody's new order is taken now."""

@@ -20,6 +20,9 @@ class OrderRouterSettings(ServiceSettings):
     """An unsent MARKET or SL-M order expires then: an outage must not release old market orders in a burst."""
     limit_order_seconds: float = Field(default=30.0, gt=0)
     """The same for orders with a price."""
+    nats_monitor_url: str | None = None
+    """Where the bus's monitoring page is (`http://host:8222`): without it nobody can tell that the bus is durable, and orders to real
+    brokers are refused."""
     audit_anchors: Path | None = None
     """File outside the database that the audit chain's state is added to; without it the log alone tells of it."""
     audit_verify_seconds: float = Field(default=3600.0, gt=0)

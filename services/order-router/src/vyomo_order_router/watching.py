@@ -1,5 +1,6 @@
-"""Switches that throw themselves: the daily loss lock, the breaker for unknown outcomes, and the end of both."""
+"""Switches that throw themselves: the daily loss lock, the breaker for unknown outcomes, the lock for drift, and their ends."""
 
+from collections.abc import Mapping
 from datetime import datetime, time, timedelta
 from decimal import Decimal
 from typing import Final
@@ -39,6 +40,7 @@ class RiskWatch:
                 await self._release_what_is_over()
                 await self._watch_losses()
                 await self._watch_unconfirmed()
+                await self._watch_drift()
         except RecordUnavailableError as error:
             log.warning("risk.record_unavailable", why=str(error))
 
@@ -93,30 +95,50 @@ class RiskWatch:
 
     async def _watch_unconfirmed(self) -> None:
         unknown = await self._store.unconfirmed()
-        open_ = await self._store.restrained(ControlCause.BREAKER)
-        now = self._clock.now()
-        for account_id, (user_id, orders) in unknown.items():
-            if orders > UNCONFIRMED_ORDERS_MAX and account_id not in open_:
-                reason = f"the outcome of {orders} orders is unknown; no new exposure until they are settled"
-                await self._break(account_id, user_id, TradingState.REDUCING, reason, now)
-        settled = {each for each in open_ if unknown.get(each, ("", 0))[1] <= UNCONFIRMED_ORDERS_MAX}
-        for account in (await self._store.accounts(settled)).values():
-            reason = "the unknown outcomes are settled"
-            await self._break(account.account_id, account.user_id, TradingState.ACTIVE, reason, now)
+        concerned = {
+            account_id: (
+                user_id,
+                f"the outcome of {orders} orders is unknown; no new exposure until they are settled",
+            )
+            for account_id, (user_id, orders) in unknown.items()
+            if orders > UNCONFIRMED_ORDERS_MAX
+        }
+        await self._restrain(ControlCause.BREAKER, concerned, over="the unknown outcomes are settled")
 
-    async def _break(
-        self, account_id: int, user_id: str, state: TradingState, reason: str, now: datetime
+    async def _watch_drift(self) -> None:
+        """Nobody knows what such an account holds, so it takes no new exposure until that is explained."""
+        concerned = {
+            account_id: (
+                user_id,
+                f"positions that nothing explains: {message}; no new exposure until they are",
+            )
+            for account_id, (user_id, message) in (await self._store.drifting()).items()
+        }
+        await self._restrain(ControlCause.DRIFT, concerned, over="the positions are explained")
+
+    async def _restrain(
+        self, cause: ControlCause, concerned: Mapping[int, tuple[str, str]], *, over: str
     ) -> None:
-        switch = Switch(
-            user_id=user_id,
-            scope=ControlScope.ACCOUNT,
-            scope_id=str(account_id),
-            cause=ControlCause.BREAKER,
-            state=state,
-            reason=reason,
-            actor=ACTOR,
-        )
-        await self._controls.throw(switch, now)
+        """Let these accounts only reduce, and no others for this cause. `concerned` has user and reason by account."""
+        restrained = await self._store.restrained(cause)
+        changes = [
+            (account_id, user_id, TradingState.REDUCING, reason)
+            for account_id, (user_id, reason) in concerned.items()
+            if account_id not in restrained
+        ]
+        freed = await self._store.accounts(restrained - concerned.keys())
+        changes += [(each.account_id, each.user_id, TradingState.ACTIVE, over) for each in freed.values()]
+        for account_id, user_id, state, reason in changes:
+            switch = Switch(
+                user_id=user_id,
+                scope=ControlScope.ACCOUNT,
+                scope_id=str(account_id),
+                cause=cause,
+                state=state,
+                reason=reason,
+                actor=ACTOR,
+            )
+            await self._controls.throw(switch, self._clock.now())
 
 
 def next_midnight(at: datetime) -> datetime:

@@ -167,6 +167,10 @@ SHOWN: Final[Mapping[Code, Shown]] = {
         "what happened to orders is told 7 seconds late, so new ones are not taken right now (cancelling goes on); nothing was "
         "recorded, repeat with the same Idempotency-Key"
     ),
+    Code.NOT_DURABLE: Shown(
+        "orders to real brokers are not taken while a power cut could make us forget them: PostgreSQL runs with fsync = off (should "
+        "be on) (see ./vyomo doctor); paper accounts and cancelling go on"
+    ),
     Code.BUS_UNAVAILABLE: Shown(
         "no answer over the message bus in time, so nothing is known to have been done; try again, an order with the "
         "same Idempotency-Key"

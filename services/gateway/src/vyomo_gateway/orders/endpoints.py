@@ -118,6 +118,7 @@ IdempotencyKey = Annotated[
         ReasonCode.RATE_LIMITED,
         ReasonCode.ORDERS_WAITING,
         ReasonCode.EVENTS_BEHIND,
+        ReasonCode.NOT_DURABLE,
         *COMMAND_ERRORS,
         status=202,
         otherwise={200: (OrderAnswer, examples.ORDER, "The broker has answered within `Prefer: wait=N`")},

@@ -78,6 +78,10 @@ _POSITIONS: Final = "SELECT * FROM accounts.positions WHERE account_id = ANY($1:
 _IN_FORCE: Final = (
     "SELECT scope_id FROM ledger.controls WHERE scope = 'account' AND cause = $1 AND state <> 'ACTIVE'"
 )
+_DRIFTING: Final = """
+SELECT account_id, user_id, min(message) AS message FROM ledger.alerts
+WHERE code = 'POSITION_DRIFT' AND cleared_at IS NULL GROUP BY account_id, user_id
+"""
 _UNCONFIRMED: Final = """
 SELECT l.account_id, l.user_id, count(*) AS orders
 FROM ledger.broker_orders o JOIN ledger.lanes l ON l.account_id = o.account_id AND l.lane = 'ACCEPT'
@@ -185,6 +189,12 @@ class RiskStore:
         """Accounts that a switch of this cause restrains by itself."""
         async with self._database.connection() as connection:
             return {int(row["scope_id"]) for row in await connection.fetch(_IN_FORCE, cause)}
+
+    async def drifting(self) -> dict[int, tuple[str, str]]:
+        """User and one of the messages, by account with a standing alert of drift."""
+        async with self._database.connection() as connection:
+            rows = await connection.fetch(_DRIFTING)
+        return {row["account_id"]: (row["user_id"], row["message"]) for row in rows}
 
     async def unconfirmed(self) -> dict[int, tuple[str, int]]:
         """User and number of orders with an unknown outcome, by account."""
