@@ -51,12 +51,12 @@ from vyomo_contracts.vocabulary import Broker, Exchange, OrderState, PendingActi
 from vyomo_gateway.bootstrap import open_gateway
 from vyomo_gateway.identity.keys import ApiKey
 from vyomo_gateway.identity.store import add_key
-from vyomo_gateway.server import serve_http
 from vyomo_gateway.settings import GatewaySettings
 from vyomo_ledger.testing import OTHER_USER, USER, RecordWorld, create_account, record_world
 from vyomo_ledger.writing import Accepted, AccountMissing, Ledger, NewOrder, PendingChange, Replayed, Step
 from vyomo_service_kit.database import open_database
 from vyomo_service_kit.sealing import PEPPER_FILE, ensure_keys
+from vyomo_service_kit.serving import serve_http
 
 Message = TypeVar("Message", bound=Envelope)
 

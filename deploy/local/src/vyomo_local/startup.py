@@ -12,7 +12,13 @@ from urllib.parse import urlsplit
 from vyomo_local.progress import Progress
 from vyomo_local.state import StateFolder, write_connections
 from vyomo_local.supervisor import Supervisor, service_environment
-from vyomo_local.system import DEFAULT_NATS_MONITOR_PORT, DEFAULT_NATS_PORT, System
+from vyomo_local.system import (
+    DEFAULT_KITE_DOOR_PORT,
+    DEFAULT_NATS_MONITOR_PORT,
+    DEFAULT_NATS_PORT,
+    DEFAULT_SMARTAPI_DOOR_PORT,
+    System,
+)
 from vyomo_local.units import ServerUnit, ServiceUnit, UnitFailedError, describe_exit, wait_exit
 from vyomo_service_kit.embedded import EmbeddedNats, EmbeddedPostgres
 from vyomo_service_kit.embedded.ports import LOOPBACK, claim_port
@@ -58,11 +64,18 @@ class Startup:
         refresher = asyncio.create_task(self._refresh())
         try:
             port = self._choose_port()
-            ports: dict[str, int | None] = {"http": port, "nats": None, "nats_monitor": None}
+            kite, smartapi = self._choose_door_ports()
+            ports: dict[str, int | None] = {
+                "http": port,
+                "kite": kite,
+                "smartapi": smartapi,
+                "nats": None,
+                "nats_monitor": None,
+            }
             url = f"http://{_address(self._options.host)}:{port}"
             self._supervisor.facts.update(url=url, ports=ports, state=str(self._state.root))
             await _together(self._make_keys(), self._start_nats(ports), self._start_postgres())
-            environment = self._environment(port)
+            environment = self._environment(port, kite, smartapi)
             write_connections(
                 self._state,
                 nats_url=environment["VYOMO_NATS_URL"],
@@ -80,7 +93,8 @@ class Startup:
     def _choose_port(self) -> int:
         try:
             # The gateway opens it seconds from now: another start must not choose it meanwhile.
-            port, self._supervisor.port_claim = claim_port(self._options.port, self._options.host)
+            port, claim = claim_port(self._options.port, self._options.host)
+            self._supervisor.port_claims.append(claim)
         except OSError as error:
             raise CannotListenError(self._options.host, self._options.port, str(error.strerror)) from error
         if port != self._options.port:
@@ -89,6 +103,15 @@ class Startup:
                 "a redirect URL registered at a broker no longer matches"
             )
         return port
+
+    def _choose_door_ports(self) -> tuple[int, int]:
+        """Of the Kite and the SmartAPI front door: the usual ones where they are free."""
+        ports: list[int] = []
+        for preferred in (DEFAULT_KITE_DOOR_PORT, DEFAULT_SMARTAPI_DOOR_PORT):
+            port, claim = claim_port(preferred, LOOPBACK)
+            self._supervisor.port_claims.append(claim)
+            ports.append(port)
+        return ports[0], ports[1]
 
     async def _make_keys(self) -> None:
         command = self._system.keys_command(self._state)
@@ -172,7 +195,7 @@ class Startup:
             if exit_code != 0:
                 raise UnitFailedError(name, log_path, f"ended with {describe_exit(exit_code)}")
 
-    def _environment(self, port: int) -> dict[str, str]:
+    def _environment(self, port: int, kite: int, smartapi: int) -> dict[str, str]:
         assert self._nats_url is not None
         assert self._postgres_url is not None
         extra = {
@@ -182,6 +205,11 @@ class Startup:
             "VYOMO_AUDIT_ANCHORS": str(self._state.anchors),
             "VYOMO_HTTP_HOST": self._options.host,
             "VYOMO_HTTP_PORT": str(port),
+            # The paper exchange speaks the brokers' protocols there, to programs on this machine alone.
+            "VYOMO_KITE_DOOR_PORT": str(kite),
+            "VYOMO_SMARTAPI_DOOR_PORT": str(smartapi),
+            "VYOMO_SANDBOX_KITE_URL": f"http://{LOOPBACK}:{kite}",
+            "VYOMO_SANDBOX_SMARTAPI_URL": f"http://{LOOPBACK}:{smartapi}",
             "VYOMO_LOG_FORMAT": "json",
         }
         if self._nats_monitor_url is not None:

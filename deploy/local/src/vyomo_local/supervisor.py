@@ -27,8 +27,8 @@ class Supervisor:
     def __init__(self, state: StateFolder, announce: Callable[[str], None]) -> None:
         self.facts: dict[str, Any] = {}
         """What `status` says besides the services: URL and ports."""
-        self.port_claim: socket.socket | None = None
-        """Held as long as we live: the gateway finds its port again after a restart, too."""
+        self.port_claims: list[socket.socket] = []
+        """Held as long as we live: a service finds its port again after a restart, too."""
         self._state = state
         self._announce = announce
         self._units: list[Unit] = []
@@ -93,8 +93,8 @@ class Supervisor:
             unit.close()
         if self._publishing is not None:
             self._publishing.cancel()
-        if self.port_claim is not None:
-            self.port_claim.close()
+        for claim in self.port_claims:
+            claim.close()
 
     def kill(self) -> None:
         """Give up on an orderly end; every child dies, and everything durable is durable already."""

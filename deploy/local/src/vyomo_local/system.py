@@ -9,6 +9,8 @@ from vyomo_local.state import StateFolder
 from vyomo_local.units import ServiceDefinition
 
 DEFAULT_HTTP_PORT = 3011
+DEFAULT_KITE_DOOR_PORT = 3012
+DEFAULT_SMARTAPI_DOOR_PORT = 3013
 DEFAULT_NATS_PORT = 4222
 DEFAULT_NATS_MONITOR_PORT = 8222
 _KEY_FILES = ("workers.key", "workers.pub", "api-key-pepper")

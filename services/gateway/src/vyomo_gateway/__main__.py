@@ -2,10 +2,10 @@ from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 
 from vyomo_gateway.bootstrap import open_gateway
-from vyomo_gateway.server import serve_http
 from vyomo_gateway.settings import GatewaySettings
 from vyomo_service_kit.logging import configure_logging
 from vyomo_service_kit.runtime import run_service
+from vyomo_service_kit.serving import serve_http
 
 
 @asynccontextmanager

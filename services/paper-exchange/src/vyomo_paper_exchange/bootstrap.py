@@ -21,13 +21,14 @@ from vyomo_paper_exchange.domain.market.market import SeededMarket
 from vyomo_paper_exchange.domain.matching import Consumption
 from vyomo_paper_exchange.domain.sessions import AlwaysOpen, MarketHours
 from vyomo_paper_exchange.domain.working import RestingOrders
+from vyomo_paper_exchange.doors.record import DoorRecord
 from vyomo_paper_exchange.executor import PaperExecutor
 from vyomo_paper_exchange.handlers import SOURCE, MarketFeed
 from vyomo_paper_exchange.rounds import Rounds
 from vyomo_paper_exchange.settings import PaperExchangeSettings
 from vyomo_service_kit.bus import Bus
 from vyomo_service_kit.clock import Clock, SystemClock
-from vyomo_service_kit.database import open_database
+from vyomo_service_kit.database import Database, open_database
 from vyomo_service_kit.identifiers import TimeOrderedIdentifiers
 from vyomo_service_kit.logging import configure_logging
 from vyomo_service_kit.runtime import cancel_and_wait
@@ -57,6 +58,7 @@ async def paper_exchange(
         async with database.transaction() as connection:
             rates = MarginRates(await store.margin_rates(connection))
         rounds = Rounds(
+            database=database,
             store=store,
             listings=listings,
             market=market,
@@ -65,6 +67,7 @@ async def paper_exchange(
             clock=clock,
         )
         owned = settings.owned
+        door_record = DoorRecord()
         executor = PaperExecutor(
             ledger=ledger,
             store=store,
@@ -73,6 +76,7 @@ async def paper_exchange(
             owns=lambda account_id: partition_of(account_id, settings.partitions) in owned,
             resting=RestingOrders(),
             consumption=Consumption(),
+            doors=door_record,
         )
         days = DayChange(database, executor, listings, market, clock)
         lanes = Lanes(database, executor, broker=Broker.PAPER, partitions=settings.partitions, owned=owned)
@@ -93,11 +97,43 @@ async def paper_exchange(
         await stack.enter_async_context(MarketFeed(bus, rounds, clock, identifiers).running())
         await stack.enter_async_context(lanes.running())
         await stack.enter_async_context(bus.draining())
+        await stack.enter_async_context(
+            _doors(
+                settings,
+                database=database,
+                executor=executor,
+                rounds=rounds,
+                record=door_record,
+                clock=clock,
+            )
+        )
         loops = [asyncio.create_task(executor.watch()), asyncio.create_task(days.watch())]
         try:
             yield executor
         finally:
             await cancel_and_wait(*loops)
+
+
+@asynccontextmanager
+async def _doors(
+    settings: PaperExchangeSettings,
+    *,
+    database: Database,
+    executor: PaperExecutor,
+    rounds: Rounds,
+    record: DoorRecord,
+    clock: Clock,
+) -> AsyncGenerator[None]:
+    """The front doors that a port is set for. Without one this costs nothing, not even its imports."""
+    if settings.kite_door_port is None and settings.smartapi_door_port is None:
+        yield
+        return
+    from vyomo_paper_exchange.doors.serving import open_doors  # noqa: PLC0415
+
+    async with open_doors(
+        settings, database=database, executor=executor, rounds=rounds, record=record, clock=clock
+    ):
+        yield
 
 
 async def _wait_until_declared(bus: Bus, consumer: Consumer, *, limit_seconds: float) -> None:

@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import AsyncGenerator, Callable, Iterable, Iterator, Sequence
 from contextlib import asynccontextmanager
 from datetime import timedelta
-from typing import Final
+from typing import Final, Protocol
 
 import structlog
 
@@ -20,10 +20,11 @@ from vyomo_paper_exchange.domain.sessions import SessionTableExhaustedError
 from vyomo_paper_exchange.domain.times import trading_day
 from vyomo_paper_exchange.domain.view import MarketView
 from vyomo_paper_exchange.domain.waiting import Change, Ended, Filled, Moved, Triggered, look
-from vyomo_paper_exchange.domain.working import RestingOrders, WorkingOrder
+from vyomo_paper_exchange.domain.working import RestingOrders, WorkingOrder, order_of, venue_order_id
+from vyomo_paper_exchange.doors.record import DoorRecord, Written
 from vyomo_paper_exchange.rounds import Rounds
 from vyomo_service_kit.clock import Clock
-from vyomo_service_kit.database import RecordUnavailableError
+from vyomo_service_kit.database import Connection, RecordUnavailableError
 
 log = structlog.get_logger()
 
@@ -35,8 +36,14 @@ ACCOUNTS_A_ROLL: Final = 100
 _RETRY_SECONDS: Final = 0.5
 
 Ring = Callable[[Iterable[int]], None]
-Written = Triggered | Filled | Ended
+Recorded = Triggered | Filled | Ended
 """Changes that are more than a place in the queue."""
+
+
+class DoorWork(Protocol):
+    async def run(self, connection: Connection, round_: Round) -> Written:
+        """Decide in the round, and write by the connection what belongs to the same commit."""
+        ...
 
 
 class PaperExecutor:
@@ -52,6 +59,7 @@ class PaperExecutor:
         owns: Callable[[int], bool],
         resting: RestingOrders,
         consumption: Consumption,
+        doors: DoorRecord,
     ) -> None:
         self._ledger = ledger
         self._store = store
@@ -61,6 +69,7 @@ class PaperExecutor:
         self._lock = asyncio.Lock()
         self._resting = resting
         self._consumption = consumption
+        self._doors = doors
         self._some_rest = asyncio.Event()
         self._is_unsure = False
         """A commit's answer was lost: what rests is read again before anything else is done."""
@@ -147,6 +156,25 @@ class PaperExecutor:
                 self._rounds.finish(transaction, round_)
             log.info("venue.day_rolled", accounts=len(behind), day=today.isoformat())
 
+    async def serve_door(
+        self,
+        account_ids: Iterable[int],
+        touched: Iterable[tuple[str, str]],
+        order_ids: Iterable[str],
+        work: DoorWork,
+    ) -> None:
+        """A round of what came by a front door: the same books, market and commit; nothing is claimed in the record."""
+        async with self._lock, self._remembering():
+            draft = self._consumption.draft()
+            async with self._ledger.transaction() as transaction:
+                round_ = await self._rounds.begin(
+                    transaction, account_ids, touched, order_ids=order_ids, consumption=draft
+                )
+                written = await work.run(transaction.connection, round_)
+                self._rounds.finish(transaction, round_)
+            self._keep(round_)
+            self._doors.tell(written)
+
     async def _execute(self, account_ids: Sequence[int]) -> list[int]:
         """The accounts that used up their share and may have more waiting."""
         share = max(ORDERS_A_ROUND // len(account_ids), FEWEST_AN_ACCOUNT)
@@ -161,12 +189,14 @@ class PaperExecutor:
                     transaction,
                     {order.account_id for order in orders},
                     {(order.exchange, order.symbol) for order in orders},
-                    order_ids=[action.order.order_id for action in work.actions],
+                    order_ids=[venue_order_id(action.order) for action in work.actions],
                     consumption=draft,
                 )
                 _serve(round_, work)
+                written = await self._doors.write(transaction.connection, round_)
                 self._rounds.finish(transaction, round_)
             self._keep(round_)
+            self._doors.tell(written)
             served = Counter(order.account_id for order in orders)
             return [account_id for account_id, count in served.items() if count >= share]
 
@@ -189,7 +219,7 @@ class PaperExecutor:
         self._note_resting()
         log.info("venue.restored", resting_orders=len(self._resting))
 
-    async def _write_all(self, changes: Sequence[Written], draft: Consumption) -> None:
+    async def _write_all(self, changes: Sequence[Recorded], draft: Consumption) -> None:
         """In one commit, or a few when they are very many; one account's trouble must not stop its neighbours."""
         for start in range(0, len(changes), CHANGES_A_TICK):
             some = changes[start : start + CHANGES_A_TICK]
@@ -206,7 +236,7 @@ class PaperExecutor:
                     )
         self._consumption.merge(draft)
 
-    async def _write_apart(self, changes: Sequence[Written], draft: Consumption) -> None:
+    async def _write_apart(self, changes: Sequence[Recorded], draft: Consumption) -> None:
         """An account that fails keeps its orders as they were; the next snapshot tries them again."""
         try:
             await self._write(changes, draft)
@@ -215,10 +245,12 @@ class PaperExecutor:
         except Exception:
             log.exception("venue.account_not_matched", account_id=changes[0].known.account_id)
 
-    async def _write(self, changes: Sequence[Written], draft: Consumption) -> None:
+    async def _write(self, changes: Sequence[Recorded], draft: Consumption) -> None:
         known = {change.known.order_id: change.known for change in changes}
         async with self._ledger.transaction() as transaction:
-            locked = await transaction.lock((each.account_id, each.order_id) for each in known.values())
+            locked = await transaction.lock(
+                (each.account_id, each.order_id) for each in known.values() if not each.came_by_door
+            )
             round_ = await self._rounds.begin(
                 transaction,
                 {each.account_id for each in known.values()},
@@ -228,8 +260,10 @@ class PaperExecutor:
             )
             strangers: list[str] = []
             for change in changes:
-                order = locked.get(change.known.order_id)
                 stored = round_.working.get(change.known.order_id)
+                order = locked.get(change.known.order_id)
+                if stored is not None and stored.came_by_door:
+                    order = order_of(stored)
                 if (
                     order is None
                     or order.state.is_terminal
@@ -243,9 +277,11 @@ class PaperExecutor:
                     round_.fill_waiting(order, stored, change.execution, change.place)
                 else:
                     round_.expire(order, stored)
+            written = await self._doors.write(transaction.connection, round_)
             self._rounds.finish(transaction, round_)
         draft.merge(round_.consumption)
         self._keep(round_)
+        self._doors.tell(written)
         self._correct(strangers, round_)
 
     def _changes(self, view: MarketView, draft: Consumption) -> list[Change]:

@@ -1,16 +1,17 @@
 """Between a ledger transaction and a round of the exchange: load what the round needs, and write what it decided."""
 
 from collections.abc import Iterable
+from dataclasses import replace
 from decimal import Decimal
 
 from vyomo_contracts.lifecycle import Illegal, Stale
 from vyomo_contracts.money import ZERO
-from vyomo_contracts.vocabulary import Exchange
+from vyomo_contracts.vocabulary import Exchange, OrderState, Origin
 from vyomo_ledger.writing import LedgerTransaction, Step
 from vyomo_paper_exchange.adapters.catalogue import Listings
 from vyomo_paper_exchange.adapters.store import AccountRows, VenueStore
 from vyomo_paper_exchange.domain.accounts import AccountBook, GroupKey
-from vyomo_paper_exchange.domain.execution import Round
+from vyomo_paper_exchange.domain.execution import Outcome, Round
 from vyomo_paper_exchange.domain.margins import MarginRates
 from vyomo_paper_exchange.domain.market.market import SeededMarket
 from vyomo_paper_exchange.domain.matching import Consumption
@@ -20,6 +21,7 @@ from vyomo_paper_exchange.domain.sessions import SessionClock
 from vyomo_paper_exchange.domain.times import trading_day
 from vyomo_paper_exchange.domain.view import MarketView
 from vyomo_service_kit.clock import Clock
+from vyomo_service_kit.database import Database
 
 
 class RecordDisagreesError(Exception):
@@ -33,6 +35,7 @@ class Rounds:
     def __init__(
         self,
         *,
+        database: Database,
         store: VenueStore,
         listings: Listings,
         market: SeededMarket,
@@ -40,6 +43,7 @@ class Rounds:
         rates: MarginRates,
         clock: Clock,
     ) -> None:
+        self._database = database
         self._store = store
         self._listings = listings
         self._market = market
@@ -76,16 +80,18 @@ class Rounds:
 
     def finish(self, transaction: LedgerTransaction, round_: Round) -> None:
         """Write the round into the record and the venue's tables; the caller's transaction commits both or neither."""
-        steps = [
-            Step(order=outcome.order, update=outcome.update, fills=outcome.fills)
-            for outcome in round_.outcomes
-        ]
-        for outcome, result in zip(round_.outcomes, transaction.step(steps), strict=True):
+        # What became of an order that was placed at a door, the record learns by reconciliation.
+        recorded = [_recorded(outcome) for outcome in round_.outcomes if not outcome.order.order_id.isdigit()]
+        steps = [Step(order=each.order, update=each.update, fills=each.fills) for each in recorded]
+        for outcome, result in zip(recorded, transaction.step(steps), strict=True):
             if isinstance(result, Illegal | Stale):
                 raise RecordDisagreesError(outcome.order.order_id, result.why)
         view = round_.view
         for book in round_.books.values():
             account = book.account
+            if account.is_sandbox:
+                book.begin_version()
+                continue
             transaction.save_positions(
                 to_contract(
                     book.positions[key],
@@ -106,6 +112,21 @@ class Rounds:
                 broker="paper",
             )
         self._store.save(transaction, round_.changed.values(), round_.books.values(), round_.fills)
+
+    async def look(self, account_id: int) -> tuple[AccountBook, MarketView]:
+        """The account as it is, valued now; nothing is locked or written.
+
+        Raises:
+            LookupError: no such account at the venue.
+        """
+        today = trading_day(self._clock.now())
+        async with self._database.connection() as connection:
+            rows = await self._store.peek(connection, account_id, today)
+        pairs = {(position.exchange, position.symbol) for position in rows.positions}
+        pairs.update((group.exchange, group.symbol) for group, _, _, _ in rows.open_orders)
+        pairs.update((holding.exchange, holding.symbol) for holding in rows.holdings)
+        view = await self.view(pairs)
+        return self._book(rows, view), view
 
     def _book(self, rows: AccountRows, view: MarketView) -> AccountBook:
         book = AccountBook(account=rows.account, rates=self._rates, marks=view.mark, on=view.day)
@@ -131,6 +152,23 @@ class Rounds:
             return final_price(listing, self._market, settled_at)
 
         roll_day(book, view.day, settlement_price)
+
+
+def _recorded(outcome: Outcome) -> Outcome:
+    """What the record is told of an order of its own, or of a change that was asked for there of an order placed at a door: such an
+    order's fills come with the reading of the venue's books, once and under one name.
+    """
+    order, update = outcome.order, outcome.update
+    if order.origin is Origin.VYOMO or not update.clears_pending_action:
+        return outcome
+    is_cancelled = update.state is OrderState.CANCELLED and not outcome.fills
+    learnt = replace(
+        update,
+        state=OrderState.CANCELLED if is_cancelled else order.state,
+        filled_quantity=None,
+        average_price=None,
+    )
+    return Outcome(order, learnt)
 
 
 def _last_price(view: MarketView, exchange: Exchange, symbol: str) -> Decimal:

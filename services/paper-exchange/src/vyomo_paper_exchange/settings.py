@@ -12,6 +12,12 @@ class PaperExchangeSettings(ServiceSettings):
     """Trade only in the exchanges' sessions; otherwise the built-in market never closes."""
     owned_partitions: tuple[int, ...] | Literal["all"] = "all"
     """The partitions of accounts this process serves."""
+    kite_door_port: int | None = Field(default=None, ge=1, le=65535)
+    """Where the exchange speaks Kite Connect v3, on loopback. None: it does not."""
+    smartapi_door_port: int | None = Field(default=None, ge=1, le=65535)
+    """Where it speaks Angel One's SmartAPI, on loopback. None: it does not."""
+    door_host: str = "127.0.0.1"
+    """The doors speak plain HTTP: whoever lets others reach them puts TLS in front."""
     topology_wait_seconds: float = Field(default=60, gt=0, le=600)
     """How long to wait at start for the order-router to declare the doorbell's stream."""
 

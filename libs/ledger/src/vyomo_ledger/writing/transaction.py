@@ -216,8 +216,7 @@ class LedgerTransaction:
     def write_along(self, ctes: str, *parameters: str) -> None:
         """Let the transaction's statement also write the caller's own tables: a round trip less for a lonely order.
 
-        `ctes` is a constant text `, name AS (INSERT ...), ...` with its parameters from `FIRST_FREE_PARAMETER` on. It is written
-        where positions, funds or holdings are.
+        `ctes` is a constant text `, name AS (INSERT ...), ...` with its parameters from `FIRST_FREE_PARAMETER` on.
         """
         self._along, self._along_parameters = ctes, parameters
 
@@ -228,7 +227,8 @@ class LedgerTransaction:
 
     async def flush(self) -> list[Publication]:
         """Write everything with one statement and return what to publish after the commit. Called by `Ledger`."""
-        if not (self._changes or self._positions or self._funds or self._holdings or self._announcements):
+        has_portfolio = bool(self._positions or self._funds or self._holdings or self._along)
+        if not (self._changes or has_portfolio or self._announcements):
             return []
         superseded = [
             (change.after.account_id, trade_id)
@@ -244,14 +244,14 @@ class LedgerTransaction:
         batch.add_holdings(self._holdings)
         batch.add_funds(self._funds)
         batch.add_announcements(self._announcements)
-        if self._positions or self._funds or self._holdings:
+        if has_portfolio:
             statement = write_orders_and_portfolio(self._along)
             parameters = (*batch.order_parameters(), *batch.portfolio_parameters(), *self._along_parameters)
             rows = await self.connection.fetch(statement, *parameters)
         else:
-            assert not self._along, "what is written along needs positions, funds or holdings"
             rows = await self.connection.fetch(WRITE_ORDERS, *batch.order_parameters())
-        written = rows[0]["written"]
+        # Where nothing is announced there are no rows, and every order that changes is announced.
+        written = rows[0]["written"] if rows else 0
         if written != len(self._changes):
             raise LostRaceError(len(self._changes), written)
         return batch.publications(rows)

@@ -43,6 +43,7 @@ def account_of(row: Row) -> VenueAccount:
         realised=row["realised"],
         version=row["version"],
         day=row["day"],
+        is_sandbox=row["is_sandbox"],
     )
 
 

@@ -4,17 +4,22 @@ from typing import Final
 
 from vyomo_ledger.writing import FEW_ACCOUNTS, FIRST_FREE_PARAMETER
 
-OPEN_ACCOUNTS: Final = """
-INSERT INTO venue.accounts (account_id, user_id, capital, version, day)
-SELECT id, user_id, CASE WHEN unlimited THEN NULL ELSE initial_capital END, funds_version, $2
-FROM accounts.broker_accounts WHERE id = ANY($1::bigint[]) AND broker = 'paper'
+SANDBOX_CAPITAL: Final = 1_000_000
+"""Rupees a sandbox account begins with where its owner named no sum."""
+
+OPEN_ACCOUNTS: Final = f"""
+INSERT INTO venue.accounts (account_id, user_id, capital, version, day, is_sandbox)
+SELECT id, user_id, CASE WHEN unlimited THEN NULL WHEN broker = 'paper' THEN initial_capital
+                         ELSE coalesce(initial_capital, {SANDBOX_CAPITAL}) END,
+       CASE WHEN broker = 'paper' THEN funds_version ELSE 0 END, $2, broker <> 'paper'
+FROM accounts.broker_accounts WHERE id = ANY($1::bigint[]) AND (broker = 'paper' OR environment = 'sandbox')
 ON CONFLICT (account_id) DO NOTHING
 """
 # Everything is read as it was when the statement began, but a row is locked as it is after the wait for its last holder. Every
 # round raises the version, so where the locked version is the one that was seen, nothing else has changed meanwhile either.
 LOAD: Final = """
 WITH locked AS MATERIALIZED (
-    SELECT account_id, user_id, capital, realised, version, day FROM venue.accounts
+    SELECT account_id, user_id, capital, realised, version, day, is_sandbox FROM venue.accounts
     WHERE account_id = ANY($1::bigint[]) ORDER BY account_id FOR UPDATE
 )
 SELECT 'account' AS kind, l.account_id, l.user_id, l.capital, l.day, l.realised, l.version,
@@ -22,36 +27,39 @@ SELECT 'account' AS kind, l.account_id, l.user_id, l.capital, l.day, l.realised,
        NULL AS exchange, NULL AS symbol, NULL AS product, NULL AS transaction_type, NULL::integer AS multiplier,
        NULL::bigint AS quantity, NULL::bigint AS overnight_quantity, NULL::numeric AS overnight_value,
        NULL::bigint AS buy_quantity, NULL::numeric AS buy_value, NULL::bigint AS sell_quantity, NULL::numeric AS sell_value,
-       NULL::jsonb AS lots, NULL::numeric AS value
+       NULL::jsonb AS lots, NULL::numeric AS value, l.is_sandbox
 FROM locked l
 UNION ALL
 SELECT 'position', account_id, NULL, NULL, NULL, realised, version, NULL, exchange, symbol, product, NULL, multiplier,
-       quantity, overnight_quantity, overnight_value, buy_quantity, buy_value, sell_quantity, sell_value, lots, NULL
+       quantity, overnight_quantity, overnight_value, buy_quantity, buy_value, sell_quantity, sell_value, lots, NULL, NULL
 FROM venue.positions
 WHERE account_id = ANY($1::bigint[])
   AND (quantity <> 0 OR buy_quantity <> 0 OR sell_quantity <> 0
        OR (exchange, symbol) IN (SELECT * FROM unnest($2::text[], $3::text[])))
 UNION ALL
 SELECT 'holding', account_id, NULL, NULL, NULL, NULL, version, NULL, exchange, symbol, NULL, NULL, NULL,
-       quantity, NULL, NULL, NULL, NULL, NULL, NULL, lots, NULL
+       quantity, NULL, NULL, NULL, NULL, NULL, NULL, lots, NULL, NULL
 FROM venue.holdings WHERE account_id = ANY($1::bigint[])
 UNION ALL
 SELECT 'orders', account_id, NULL, NULL, NULL, NULL, NULL, NULL, exchange, symbol, product, transaction_type, NULL,
        sum(quantity - filled_quantity), NULL, NULL, NULL, NULL, NULL, NULL, NULL,
-       sum((quantity - filled_quantity) * coalesce(protection_price, price))
+       sum((quantity - filled_quantity) * coalesce(protection_price, price)), NULL
 FROM venue.paper_orders
 WHERE account_id = ANY($1::bigint[]) AND state IN ('OPEN', 'PARTIALLY_FILLED', 'TRIGGER_PENDING')
 GROUP BY account_id, exchange, symbol, product, transaction_type
 """
 """Accounts, positions, holdings and the sums of open orders in one round trip: a lonely order's latency is counted in round trips."""
 
-_ORDER_COLUMNS: Final = """
+PEEK: Final = LOAD.replace(" FOR UPDATE", "")
+"""The same without a lock, for whoever only looks: one statement sees one moment."""
+
+ORDER_COLUMNS: Final = """
 order_id, account_id, user_id, symbol, exchange, product, transaction_type, order_type, validity, quantity, price,
 trigger_price, protection_price, triggered_at, filled_quantity, filled_value, trades, state, reason, ahead, displayed,
 created_at, updated_at, expires_at"""
-ORDERS: Final = f"SELECT {_ORDER_COLUMNS} FROM venue.paper_orders WHERE order_id = ANY($1::text[])"
+ORDERS: Final = f"SELECT {ORDER_COLUMNS} FROM venue.paper_orders WHERE order_id = ANY($1::text[])"
 WORKING_ORDERS: Final = f"""
-SELECT {_ORDER_COLUMNS} FROM venue.paper_orders
+SELECT {ORDER_COLUMNS} FROM venue.paper_orders
 WHERE state IN ('OPEN', 'PARTIALLY_FILLED', 'TRIGGER_PENDING') ORDER BY id
 """
 

@@ -71,6 +71,24 @@ class VenueStore:
             _add(loaded[row["account_id"]], row)
         return loaded
 
+    async def peek(self, connection: Connection, account_id: int, today: date) -> AccountRows:
+        """The account as it is now, without holding it; opened if it is new.
+
+        Raises:
+            LookupError: no such account, or one that lives at a real broker.
+        """
+        for is_opened in (False, True):
+            rows = await connection.fetch(statements.PEEK, [account_id], [], [])
+            account = next((row for row in rows if row["kind"] == "account"), None)
+            if account is not None:
+                found = AccountRows(account_of(account))
+                for row in rows:
+                    _add(found, row)
+                return found
+            if not is_opened:
+                await connection.execute(statements.OPEN_ACCOUNTS, [account_id], today)
+        raise LookupError(f"account {account_id} is none of the paper exchange")
+
     async def orders(self, connection: Connection, order_ids: Sequence[str]) -> dict[str, WorkingOrder]:
         if not order_ids:
             return {}

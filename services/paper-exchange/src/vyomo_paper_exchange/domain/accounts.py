@@ -41,6 +41,8 @@ class VenueAccount(NamedTuple):
     realised: Decimal = ZERO
     """Profit of everything ever closed."""
     version: int = 0
+    is_sandbox: bool = False
+    """Known to the record as an account at another broker, whose worker comes by the doors: nothing of it is written there by us."""
 
 
 class HoldingState(NamedTuple):
@@ -174,9 +176,13 @@ class AccountBook:
         balance = self.balance
         return None if balance is None else balance - self.used
 
+    def begin_version(self) -> None:
+        """Every round raises the version: who waits for the account tells by it that it has changed meanwhile."""
+        self.account = self.account._replace(version=self.account.version + 1)
+
     def funds(self, at: datetime) -> Funds:
         balance, used = self.balance, self.used
-        self.account = self.account._replace(version=self.account.version + 1)
+        self.begin_version()
         return Funds(
             account_id=self.account.account_id,
             user_id=self.account.user_id,

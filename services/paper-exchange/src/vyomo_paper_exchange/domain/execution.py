@@ -21,7 +21,7 @@ from vyomo_paper_exchange.domain.queueing import QueuePlace, joined
 from vyomo_paper_exchange.domain.refusals import Refusal
 from vyomo_paper_exchange.domain.rules import check_rules
 from vyomo_paper_exchange.domain.view import MarketView
-from vyomo_paper_exchange.domain.working import WorkingOrder, received
+from vyomo_paper_exchange.domain.working import WorkingOrder, received, venue_order_id
 
 _LOSES_PLACE: Final = ("price", "trigger_price", "order_type")
 
@@ -61,18 +61,18 @@ class Round:
         self._trade(order, admitted, listing, modified)
 
     def cancel(self, order: Order) -> None:
-        known = self.working.get(order.order_id)
+        known = self.working.get(venue_order_id(order))
         if known is not None and known.is_working:
             self._release(known)
             known = known.in_state(OrderState.CANCELLED, self.view.at, order.reason)
-            self.working[order.order_id] = self.changed[order.order_id] = known
+            self.working[known.order_id] = self.changed[known.order_id] = known
         # The order carries the reason it was asked to be cancelled for; it stays.
         update = OrderUpdate(state=OrderState.CANCELLED, at=self.view.at, clears_pending_action=True)
         self.outcomes.append(Outcome(order, update))
 
     def modify(self, order: Order, changes: OrderModification) -> None:
         """Change a working order in place. A new price goes to the end of the queue and may trade at once."""
-        known = self.working.get(order.order_id)
+        known = self.working.get(venue_order_id(order))
         fields = changes.model_dump(exclude_none=True)
         # After its day, or the settlement of its contract, an order only waits to be ended: it must not trade in the next session.
         if known is None or not known.is_working or known.expires_at <= self.view.at:
@@ -101,7 +101,7 @@ class Round:
         if after.is_waiting_stop or not is_requeued:
             state = OrderState.TRIGGER_PENDING if after.is_waiting_stop else known.state
             self._keep(after.in_state(state, self.view.at), listing)
-            self._conclude(order, self.changed[order.order_id], (), fields)
+            self._conclude(order, self.changed[known.order_id], (), fields)
             return
         self._trade(order, after, listing, fields)
 

@@ -8,7 +8,7 @@ from vyomo_contracts.instruments import Quote
 from vyomo_contracts.vocabulary import Exchange
 from vyomo_paper_exchange.domain.accounts import Mark
 from vyomo_paper_exchange.domain.market.book import Snapshot
-from vyomo_paper_exchange.domain.market.market import Listing, SeededMarket
+from vyomo_paper_exchange.domain.market.market import DayPrices, Listing, SeededMarket
 from vyomo_paper_exchange.domain.sessions import MarketPhase, SessionClock
 from vyomo_paper_exchange.domain.times import trading_day
 
@@ -62,6 +62,10 @@ class MarketView:
     def quote(self, listing: Listing) -> Quote:
         opened_at, priced_at = self._priced_at(listing)
         return self._market.quote(listing, priced_at, opened_at)
+
+    def day_prices(self, listing: Listing) -> DayPrices:
+        opened_at, priced_at = self._priced_at(listing)
+        return self._market.day(listing, priced_at, opened_at)
 
     def mark(self, exchange: Exchange, symbol: str) -> Mark | None:
         listing = self.listing(exchange, symbol)

@@ -10,7 +10,16 @@ from typing import NamedTuple
 from vyomo_contracts.identifiers import instrument_key
 from vyomo_contracts.money import ZERO, to_price
 from vyomo_contracts.orders import Order
-from vyomo_contracts.vocabulary import Exchange, OrderState, OrderType, Product, TransactionType, Validity
+from vyomo_contracts.vocabulary import (
+    Broker,
+    Exchange,
+    OrderState,
+    OrderType,
+    Origin,
+    Product,
+    TransactionType,
+    Validity,
+)
 from vyomo_paper_exchange.domain.accounts import GroupKey
 from vyomo_paper_exchange.domain.market.book import Snapshot
 from vyomo_paper_exchange.domain.matching import own_levels
@@ -54,6 +63,11 @@ class WorkingOrder(NamedTuple):
         return GroupKey(self.exchange, self.symbol, self.product)
 
     @property
+    def came_by_door(self) -> bool:
+        """Whether the order was placed at a front door: such ids are digits, those of the record begin with a broker's name."""
+        return self.order_id.isdigit()
+
+    @property
     def limit(self) -> Decimal:
         return self.price if self.protection_price is None else self.protection_price
 
@@ -75,6 +89,42 @@ class WorkingOrder(NamedTuple):
 
     def in_state(self, state: OrderState, at: datetime, reason: str | None = None) -> "WorkingOrder":
         return self._replace(state=state, updated_at=at, reason=reason)
+
+
+def venue_order_id(order: Order) -> str:
+    """Our id of an order of the record: for one that was placed at a door, the id that the door gave."""
+    if order.origin is Origin.VYOMO or order.broker_order_id is None:
+        return order.order_id
+    return order.broker_order_id
+
+
+def order_of(working: WorkingOrder) -> Order:
+    """An order that came by a door, in the shape in which rounds take orders. The record knows it later, by reconciliation."""
+    return Order(
+        order_id=working.order_id,
+        account_id=working.account_id,
+        user_id=working.user_id,
+        broker=Broker.PAPER,
+        symbol=working.symbol,
+        exchange=working.exchange,
+        transaction_type=working.transaction_type,
+        order_type=working.order_type,
+        quantity=working.quantity,
+        price=working.price,
+        trigger_price=working.trigger_price,
+        product=working.product,
+        validity=working.validity,
+        state=working.state,
+        filled_quantity=working.filled_quantity,
+        average_price=working.average_price,
+        version=1,
+        broker_tag="",
+        broker_order_id=working.order_id,
+        origin=Origin.EXTERNAL,
+        created_at=working.created_at,
+        updated_at=working.updated_at,
+        expires_at=working.expires_at,
+    )
 
 
 def received(

@@ -20,6 +20,7 @@ from vyomo_paper_exchange.domain.market.market import SeededMarket
 from vyomo_paper_exchange.domain.matching import Consumption
 from vyomo_paper_exchange.domain.sessions import AlwaysOpen
 from vyomo_paper_exchange.domain.working import RestingOrders
+from vyomo_paper_exchange.doors.record import DoorRecord
 from vyomo_paper_exchange.executor import PaperExecutor
 from vyomo_paper_exchange.rounds import Rounds
 from vyomo_paper_exchange.testing import NOON, StandingClock, before_a_move, listings_on
@@ -44,6 +45,7 @@ class Venue:
     store: VenueStore
     resting: RestingOrders
     consumption: Consumption
+    door_record: DoorRecord
 
     async def accept(self, account_id: int | None = None, **changes: Any) -> Order:
         new = self.record.new(self.record.order(account_id, **(_MARKET_BUY | changes)))
@@ -132,9 +134,15 @@ async def _worker(record: RecordWorld, database: Database, ledger: Ledger, clock
     async with database.connection() as connection:
         rates = MarginRates(await store.margin_rates(connection))
     rounds = Rounds(
-        store=store, listings=listings, market=market, sessions=AlwaysOpen(), rates=rates, clock=clock
+        database=database,
+        store=store,
+        listings=listings,
+        market=market,
+        sessions=AlwaysOpen(),
+        rates=rates,
+        clock=clock,
     )
-    resting, consumption = RestingOrders(), Consumption()
+    resting, consumption, door_record = RestingOrders(), Consumption(), DoorRecord()
     executor = PaperExecutor(
         ledger=ledger,
         store=store,
@@ -143,6 +151,9 @@ async def _worker(record: RecordWorld, database: Database, ledger: Ledger, clock
         owns=lambda account_id: partition_of(account_id, PARTITIONS) < PARTITIONS,
         resting=resting,
         consumption=consumption,
+        doors=door_record,
     )
     days = DayChange(database, executor, listings, market, clock)
-    return Venue(record, database, clock, rounds, executor, days, ledger, store, resting, consumption)
+    return Venue(
+        record, database, clock, rounds, executor, days, ledger, store, resting, consumption, door_record
+    )

@@ -4,7 +4,7 @@ from collections import OrderedDict
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
-from typing import Final
+from typing import Final, NamedTuple
 
 from vyomo_contracts.instruments import Instrument, Quote
 from vyomo_contracts.vocabulary import InstrumentKind
@@ -35,6 +35,15 @@ class Listing:
         object.__setattr__(self, "key", instrument.key)
         object.__setattr__(self, "lowest", lowest)
         object.__setattr__(self, "highest", None if upper is None else upper // tick * tick)
+
+
+class DayPrices(NamedTuple):
+    """A snapshot with the day around it."""
+
+    snapshot: Snapshot
+    opening: Decimal
+    high: Decimal
+    low: Decimal
 
 
 class _Traded:
@@ -83,6 +92,14 @@ class SeededMarket:
         quote = _quoted(traded, snapshot, first)
         traded.quote = (first, snapshot.number, quote)
         return quote
+
+    def day(self, listing: Listing, at: datetime, opened_at: datetime | None = None) -> DayPrices:
+        """What a quote tells, for those who show very many: nothing is validated."""
+        snapshot, traded = self.snapshot(listing, at, opened_at), self._of(listing)
+        first = min(_first_snapshot(at, opened_at), snapshot.number)
+        pricing, tick = traded.pricing, listing.instrument.tick_size
+        low, high = pricing.range(first, snapshot.number)
+        return DayPrices(snapshot, tick * pricing.opening(first), tick * high, tick * low)
 
     def forget(self) -> None:
         """Drop everything remembered, after the catalogue changed."""

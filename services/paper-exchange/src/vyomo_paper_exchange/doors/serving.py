@@ -1,0 +1,58 @@
+"""Which door listens on which port."""
+
+from collections.abc import AsyncGenerator, Callable, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from typing import Final
+
+from starlette.types import ASGIApp
+
+from vyomo_paper_exchange.doors.orders import Door
+from vyomo_paper_exchange.doors.record import DoorRecord
+from vyomo_paper_exchange.doors.venue import DoorVenue, open_venue
+from vyomo_paper_exchange.executor import PaperExecutor
+from vyomo_paper_exchange.rounds import Rounds
+from vyomo_paper_exchange.settings import PaperExchangeSettings
+from vyomo_service_kit.clock import Clock
+from vyomo_service_kit.database import Database
+from vyomo_service_kit.sealing import PRIVATE_KEY_FILE, Opener
+from vyomo_service_kit.serving import serve_http
+
+AppFactory = Callable[[DoorVenue, PaperExchangeSettings], ASGIApp]
+
+APPS: Final[Mapping[Door, AppFactory]] = {}
+"""One ASGI application for each protocol that is spoken."""
+
+
+@asynccontextmanager
+async def open_doors(
+    settings: PaperExchangeSettings,
+    *,
+    database: Database,
+    executor: PaperExecutor,
+    rounds: Rounds,
+    record: DoorRecord,
+    clock: Clock,
+) -> AsyncGenerator[None]:
+    key_file = settings.keys_dir / PRIVATE_KEY_FILE if settings.keys_dir else None
+    opener = Opener(key_file.read_bytes()) if key_file is not None and key_file.exists() else None
+    ports: dict[Door, int | None] = {
+        "kite": settings.kite_door_port,
+        "smartapi": settings.smartapi_door_port,
+    }
+    async with AsyncExitStack() as stack:
+        venue = await stack.enter_async_context(
+            open_venue(
+                database=database,
+                executor=executor,
+                rounds=rounds,
+                record=record,
+                clock=clock,
+                market_seed=settings.market_seed,
+                opener=opener,
+            )
+        )
+        for door, port in ports.items():
+            if port is not None and door in APPS:
+                app = APPS[door](venue, settings)
+                await stack.enter_async_context(serve_http(app, host=settings.door_host, port=port))
+        yield

@@ -1,0 +1,58 @@
+"""All that a door's server is handed."""
+
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+from vyomo_paper_exchange.doors.books import Books
+from vyomo_paper_exchange.doors.desk import Desk
+from vyomo_paper_exchange.doors.instruments import InstrumentNumbers
+from vyomo_paper_exchange.doors.logins import DoorLogins, DoorSessions
+from vyomo_paper_exchange.doors.prices import Prices
+from vyomo_paper_exchange.doors.record import DoorRecord
+from vyomo_paper_exchange.executor import PaperExecutor
+from vyomo_paper_exchange.rounds import Rounds
+from vyomo_service_kit.clock import Clock
+from vyomo_service_kit.database import Database
+from vyomo_service_kit.sealing import Opener
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DoorVenue:
+    desk: Desk
+    books: Books
+    prices: Prices
+    instruments: InstrumentNumbers
+    logins: DoorLogins
+    sessions: DoorSessions
+    record: DoorRecord
+    """Its `listen` tells of every change of an order, after its commit."""
+    clock: Clock
+
+
+@asynccontextmanager
+async def open_venue(
+    *,
+    database: Database,
+    executor: PaperExecutor,
+    rounds: Rounds,
+    record: DoorRecord,
+    clock: Clock,
+    market_seed: int,
+    opener: Opener | None,
+) -> AsyncGenerator[DoorVenue]:
+    venue = DoorVenue(
+        desk=Desk(executor, rounds, record, clock),
+        books=Books(database, rounds, clock),
+        prices=Prices(rounds, clock, market_seed),
+        instruments=InstrumentNumbers(database),
+        logins=DoorLogins(database, opener),
+        sessions=DoorSessions(database),
+        record=record,
+        clock=clock,
+    )
+    async with venue.prices.running():
+        try:
+            yield venue
+        finally:
+            await venue.desk.drain()
