@@ -209,6 +209,7 @@ class Startup:
             "VYOMO_KITE_DOOR_PORT": str(kite),
             "VYOMO_SMARTAPI_DOOR_PORT": str(smartapi),
             "VYOMO_SANDBOX_KITE_URL": f"http://{LOOPBACK}:{kite}",
+            "VYOMO_KITE_REDIRECT_URL": f"http://{_address(self._options.host)}:{port}/api/brokers/zerodha/callback",
             "VYOMO_SANDBOX_SMARTAPI_URL": f"http://{LOOPBACK}:{smartapi}",
             "VYOMO_LOG_FORMAT": "json",
         }

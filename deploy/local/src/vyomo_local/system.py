@@ -13,7 +13,7 @@ DEFAULT_KITE_DOOR_PORT = 3012
 DEFAULT_SMARTAPI_DOOR_PORT = 3013
 DEFAULT_NATS_PORT = 4222
 DEFAULT_NATS_MONITOR_PORT = 8222
-_KEY_FILES = ("workers.key", "workers.pub", "api-key-pepper")
+_KEY_FILES = ("workers.key", "workers.pub", "api-key-pepper", "door-admin-key")
 _DEFAULT_USER = "default_user"
 
 

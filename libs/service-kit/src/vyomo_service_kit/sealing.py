@@ -20,6 +20,8 @@ from pydantic import SecretStr
 PRIVATE_KEY_FILE = "workers.key"
 PUBLIC_KEY_FILE = "workers.pub"
 PEPPER_FILE = "api-key-pepper"
+DOOR_KEY_FILE = "door-admin-key"
+"""Hex text: opens the fault injection of the paper exchange's front doors."""
 _KEY_BYTES = 32
 _NONCE = bytes(12)  # each message has its own key, so a fixed nonce is never used twice with one key
 _PREFIX = "vys1."
@@ -84,7 +86,7 @@ def _derive(shared: bytes, ephemeral_public: bytes) -> bytes:
 
 
 def ensure_keys(folder: Path) -> None:
-    """Make the workers' key pair and the API key pepper where they are missing; the folder is its owner's alone."""
+    """Make the workers' key pair, the API key pepper and the doors' key where they are missing; the folder is its owner's alone."""
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     private_file = folder / PRIVATE_KEY_FILE
     if not private_file.exists():
@@ -94,6 +96,8 @@ def ensure_keys(folder: Path) -> None:
         _write_private(folder / PUBLIC_KEY_FILE, private_key.public_key().public_bytes_raw())
     if not (folder / PEPPER_FILE).exists():
         _write_private(folder / PEPPER_FILE, os.urandom(_KEY_BYTES))
+    if not (folder / DOOR_KEY_FILE).exists():
+        _write_private(folder / DOOR_KEY_FILE, os.urandom(_KEY_BYTES).hex().encode())
 
 
 def _write_private(path: Path, content: bytes) -> None:

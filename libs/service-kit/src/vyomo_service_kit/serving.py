@@ -9,6 +9,7 @@ from typing import Final
 import structlog
 import uvicorn
 from starlette.types import ASGIApp
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
 log = structlog.get_logger()
@@ -19,6 +20,13 @@ WEBSOCKET_FRAME_LIMIT_BYTES: Final = 64 * 1024
 UNREAD_SECONDS: Final = 5.0
 """How long a WebSocket client may take to read the last of a session that has ended."""
 _BACKLOG: Final = 2048
+
+
+class _HttpProtocol(HttpToolsProtocol):
+    def on_headers_complete(self) -> None:
+        super().on_headers_complete()
+        # For whoever must end a connection without an answer; ASGI has no word for it.
+        self.scope.setdefault("extensions", {})["vyomo.abort"] = {"abort": self.transport.abort}
 
 
 class _Server(uvicorn.Server):
@@ -46,7 +54,7 @@ async def serve_http(app: ASGIApp, *, host: str, port: int) -> AsyncGenerator[in
             uvicorn.Config(
                 app,
                 loop="none",
-                http="httptools",
+                http=_HttpProtocol,
                 ws=_WebSocketProtocol,
                 ws_max_size=WEBSOCKET_FRAME_LIMIT_BYTES,
                 ws_per_message_deflate=False,

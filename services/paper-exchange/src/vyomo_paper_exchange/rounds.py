@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import replace
+from datetime import date, datetime, time
 from decimal import Decimal
 
 from vyomo_contracts.lifecycle import Illegal, Stale
@@ -17,8 +18,8 @@ from vyomo_paper_exchange.domain.market.market import SeededMarket
 from vyomo_paper_exchange.domain.matching import Consumption
 from vyomo_paper_exchange.domain.positions import to_contract
 from vyomo_paper_exchange.domain.rolling import final_price, roll_day
-from vyomo_paper_exchange.domain.sessions import SessionClock
-from vyomo_paper_exchange.domain.times import trading_day
+from vyomo_paper_exchange.domain.sessions import SessionClock, SessionTableExhaustedError
+from vyomo_paper_exchange.domain.times import ist, trading_day
 from vyomo_paper_exchange.domain.view import MarketView
 from vyomo_service_kit.clock import Clock
 from vyomo_service_kit.database import Database
@@ -55,6 +56,14 @@ class Rounds:
         """The market now, for these (exchange, symbol) pairs."""
         found = await self._listings.find(pairs)
         return MarketView(self._market, self._sessions, found, self._clock.now())
+
+    def session(self, exchange: Exchange, day: date) -> tuple[datetime, datetime] | None:
+        """When the exchange opens and closes on a day; None where it does not, or where the tables end."""
+        try:
+            session = self._sessions.phase(exchange, ist(day, time(12))).session
+        except SessionTableExhaustedError:
+            return None
+        return None if session is None else (session.opens_at, session.closes_at)
 
     async def begin(
         self,

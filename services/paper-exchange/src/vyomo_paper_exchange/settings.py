@@ -18,6 +18,10 @@ class PaperExchangeSettings(ServiceSettings):
     """Where it speaks Angel One's SmartAPI, on loopback. None: it does not."""
     door_host: str = "127.0.0.1"
     """The doors speak plain HTTP: whoever lets others reach them puts TLS in front."""
+    door_limits: bool = True
+    """Whether the doors turn away who comes more often than the broker allows."""
+    kite_redirect_url: str | None = None
+    """Where the Kite login page sends the browser of a sandbox account: the gateway's callback."""
     topology_wait_seconds: float = Field(default=60, gt=0, le=600)
     """How long to wait at start for the order-router to declare the doorbell's stream."""
 

@@ -14,9 +14,18 @@ def protection_price(listing: Listing, side: TransactionType, reference: Decimal
 
     Rounded away from the market: on a cheap contract the percentage is less than one tick.
     """
-    instrument = listing.instrument
-    percent = _percent("option" if instrument.kind is InstrumentKind.OPTION else "linear", reference, on)
-    tick = instrument.tick_size
+    return protected_at(listing, side, reference, automatic_percent(listing, reference, on))
+
+
+def automatic_percent(listing: Listing, reference: Decimal, on: date) -> Decimal:
+    """How far from `reference` a market order may trade, in percent."""
+    is_option = listing.instrument.kind is InstrumentKind.OPTION
+    return _percent("option" if is_option else "linear", reference, on)
+
+
+def protected_at(listing: Listing, side: TransactionType, reference: Decimal, percent: Decimal) -> Decimal:
+    """`reference` moved by `percent` against the one who trades, on tick, inside the band."""
+    tick = listing.instrument.tick_size
     if side is TransactionType.BUY:
         ticks = (reference * (100 + percent) / 100 / tick).to_integral_value(ROUND_CEILING)
         return ticks * tick if listing.highest is None else min(ticks * tick, listing.highest)

@@ -7,13 +7,14 @@ many take turns, each at least once in a second.
 import asyncio
 from collections.abc import AsyncGenerator, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Final, NamedTuple
 
 import structlog
 
 from vyomo_contracts.instruments import Quote
+from vyomo_contracts.vocabulary import Exchange
 from vyomo_paper_exchange.domain.market.market import DayPrices, Listing, SeededMarket
 from vyomo_paper_exchange.domain.market.pricing import snapshot_at, time_of
 from vyomo_paper_exchange.rounds import Rounds
@@ -109,6 +110,17 @@ class Prices:
             if place % _YIELD_EACH == _YIELD_EACH - 1:
                 await asyncio.sleep(0)
         return found
+
+    async def listings(self, keys: Iterable[str]) -> Mapping[str, Listing]:
+        """By `EXCHANGE:SYMBOL`; what is not listed is absent."""
+        wanted = list(keys)
+        view = await self._rounds.view(_pairs(wanted))
+        found = {key: view.listing_of(key) for key in wanted}
+        return {key: listing for key, listing in found.items() if listing is not None}
+
+    def session(self, exchange: Exchange, day: date) -> tuple[datetime, datetime] | None:
+        """When the exchange opens and closes on a day; None for a day it does not, or that nobody knows of."""
+        return self._rounds.session(exchange, day)
 
     async def candles(self, listing: Listing, starts: Sequence[datetime], length: timedelta) -> list[Candle]:
         """One for each start that lies in the past; the last one may still be growing."""

@@ -6,6 +6,7 @@ from typing import Final
 
 from starlette.types import ASGIApp
 
+from vyomo_paper_exchange.doors.kite.app import create_kite_app
 from vyomo_paper_exchange.doors.orders import Door
 from vyomo_paper_exchange.doors.record import DoorRecord
 from vyomo_paper_exchange.doors.venue import DoorVenue, open_venue
@@ -14,12 +15,28 @@ from vyomo_paper_exchange.rounds import Rounds
 from vyomo_paper_exchange.settings import PaperExchangeSettings
 from vyomo_service_kit.clock import Clock
 from vyomo_service_kit.database import Database
-from vyomo_service_kit.sealing import PRIVATE_KEY_FILE, Opener
+from vyomo_service_kit.sealing import DOOR_KEY_FILE, PRIVATE_KEY_FILE, Opener
 from vyomo_service_kit.serving import serve_http
 
 AppFactory = Callable[[DoorVenue, PaperExchangeSettings], ASGIApp]
 
-APPS: Final[Mapping[Door, AppFactory]] = {}
+
+def _kite(venue: DoorVenue, settings: PaperExchangeSettings) -> ASGIApp:
+    return create_kite_app(
+        venue,
+        admin_key=admin_key(settings),
+        redirect_url=settings.kite_redirect_url,
+        has_limits=settings.door_limits,
+    )
+
+
+def admin_key(settings: PaperExchangeSettings) -> str | None:
+    """What opens a door's fault injection: in the state folder, for its owner's eyes."""
+    file = settings.keys_dir / DOOR_KEY_FILE if settings.keys_dir else None
+    return file.read_text(encoding="ascii").strip() if file is not None and file.exists() else None
+
+
+APPS: Final[Mapping[Door, AppFactory]] = {"kite": _kite}
 """One ASGI application for each protocol that is spoken."""
 
 

@@ -8,10 +8,12 @@ from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 from pydantic import SecretStr
 
 from vyomo_ledger.door_logins import DoorProtocol, DoorSecret, door_secret_place
+from vyomo_paper_exchange.doors.kite.app import create_kite_app
 from vyomo_paper_exchange.doors.logins import Profile
 from vyomo_paper_exchange.doors.venue import DoorVenue, open_venue
 from vyomo_paper_exchange.testing.venue import Venue
 from vyomo_service_kit.sealing import Opener, Sealer
+from vyomo_service_kit.serving import serve_http
 from vyomo_service_kit.testing.databases import execute
 
 
@@ -26,6 +28,7 @@ def _made() -> KeyPair:
 
 
 ROOT_KEYS: Final = _made()
+ADMIN_KEY: Final = "the-doors-key"
 _COLUMNS: Final[Mapping[DoorSecret, str]] = {
     "apiKey": "api_key",
     "apiSecret": "api_secret",
@@ -84,3 +87,13 @@ def make_sandbox(database_url: str, account_id: int) -> None:
         "UPDATE accounts.broker_accounts SET broker = 'zerodha', environment = 'sandbox' "
         f"WHERE id = {account_id}",
     )
+
+
+@asynccontextmanager
+async def kite_server(
+    doors: DoorVenue, *, redirect_url: str | None = None, has_limits: bool = False
+) -> AsyncGenerator[str]:
+    """The Kite door on a loopback port; its root URL."""
+    app = create_kite_app(doors, admin_key=ADMIN_KEY, redirect_url=redirect_url, has_limits=has_limits)
+    async with serve_http(app, host="127.0.0.1", port=0) as port:
+        yield f"http://127.0.0.1:{port}"
