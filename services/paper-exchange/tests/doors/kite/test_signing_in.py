@@ -103,7 +103,7 @@ async def test_logout_ends_the_session_and_a_restart_does_not(
 
 async def test_missing_and_malformed_authorization(kite: KiteWorld) -> None:
     for header in ("", "token", "token x", f"token {API_KEY}:", "Bearer abc", "token :é"):
-        answer = await kite.client.get("/orders", headers={"Authorization": header.encode()})
+        answer = await kite.client.get("/orders", headers=[(b"authorization", header.encode())])
         assert answer.status_code == 403, header
         assert answer.json()["error_type"] == "TokenException"
 
