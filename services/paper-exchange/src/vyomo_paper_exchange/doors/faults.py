@@ -120,7 +120,8 @@ class FaultLayer:
         if fault is None:
             await self._app(scope, receive, send)
         else:
-            await self._break(fault, scope, receive, send)
+            # Read before anything happens to it: what has arrived stays arrived, also when the client goes away meanwhile.
+            await self._break(fault, scope, _replay(await Request(scope, receive).body()), send)
 
     async def _break(self, fault: Fault, scope: Scope, receive: Receive, send: Send) -> None:
         match fault.kind:
@@ -185,6 +186,15 @@ class FaultLayer:
                 str(account_id): sorted(each) for account_id, each in self._faults.addresses.items()
             },
         }
+
+
+def _replay(body: bytes) -> Receive:
+    messages: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]
+
+    async def receive() -> Message:
+        return messages.pop() if messages else {"type": "http.disconnect"}
+
+    return receive
 
 
 async def _collected(app: ASGIApp, scope: Scope, receive: Receive) -> list[Message]:

@@ -89,7 +89,7 @@ def frame(packets: Sequence[bytes]) -> bytes:
 
 def _levels(levels: Sequence[Level]) -> bytes:
     packed = [
-        _LEVEL.pack(_paise(level.price), _u32(level.quantity), min(level.orders, _U16_MAX))
+        _LEVEL.pack(_u32(level.quantity), _paise(level.price), min(level.orders, _U16_MAX))
         for level in levels[:DEPTH_LEVELS]
     ]
     return b"".join(packed) + _NO_LEVEL * (DEPTH_LEVELS - len(packed))
