@@ -20,8 +20,8 @@ seen: dict[str, Any] = {}
 
 def sign_in() -> Any:
     # The client's only address that no argument changes.
-    KiteConnect._default_login_uri = f"{told['root_url']}/connect/login"
-    kite = KiteConnect(told["api_key"], root=told["root_url"])
+    kiteconnect.KiteConnect._default_login_uri = f"{told['root_url']}/connect/login"
+    kite = kiteconnect.KiteConnect(told["api_key"], root=told["root_url"])
     page = requests.post(
         kite.login_url(), data={"api_key": told["api_key"]}, allow_redirects=False, timeout=10
     )
