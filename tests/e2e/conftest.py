@@ -5,7 +5,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -48,12 +48,14 @@ class System:
         return httpx.Client(base_url=self.url, headers=headers, timeout=15, trust_env=False, **options)
 
 
-def run_vyomo(state: Path, *arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:
+def run_vyomo(
+    state: Path, *arguments: str, check: bool = True, environment: Mapping[str, str] | None = None
+) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "vyomo_local", "--state", str(state), *arguments]
     return subprocess.run(
         command,
         cwd=PROJECT,
-        env=os.environ,
+        env={**os.environ, **(environment or {})},
         capture_output=True,
         text=True,
         timeout=START_SECONDS,

@@ -10,7 +10,7 @@ from pydantic import SecretStr
 
 from vyomo_broker_kit.http import OrderTransport
 from vyomo_broker_kit.testing import Behaviour, ScriptedBroker, ScriptedBrokerPort
-from vyomo_broker_kit.worker import WorkerSettings, remote_worker
+from vyomo_broker_kit.worker import WorkerSettings, remote_worker, through
 from vyomo_contracts.orders import Order
 from vyomo_contracts.reasons import ReasonCode
 from vyomo_contracts.vocabulary import Broker, ControlScope, OrderState, OrderType, TradingState
@@ -36,7 +36,7 @@ async def working(
     )
     async with OrderTransport(broker.url, total_seconds=7) as transport:
         port = ScriptedBrokerPort(transport, world.clock)
-        async with remote_worker(settings, Broker.ZERODHA, port):
+        async with remote_worker(settings, Broker.ZERODHA, through(port)):
             yield
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from vyomo_contracts import commands, events, messages, queries, risk_commands
+from vyomo_contracts import commands, events, messages, queries, risk_commands, session_commands
 from vyomo_contracts.compatibility import breaking_changes
 from vyomo_contracts.messages import Envelope
 from vyomo_contracts.schemas import ENVELOPES, MESSAGES, breakage, path_of, refusal, text_of, write
@@ -128,7 +128,7 @@ def test_message_does_not_break_its_checked_in_schema(name: str) -> None:
 def test_every_envelope_of_the_contracts_has_a_schema() -> None:
     defined = {
         each
-        for module in (commands, events, messages, queries, risk_commands)
+        for module in (commands, events, messages, queries, risk_commands, session_commands)
         for each in vars(module).values()
         if isinstance(each, type) and issubclass(each, Envelope) and each is not Envelope
     }

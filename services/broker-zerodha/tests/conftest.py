@@ -6,6 +6,7 @@ from vyomo_broker_kit.http import OrderTransport
 from vyomo_broker_kit.testing.parrot import serving
 from vyomo_broker_zerodha.client import KitePort
 from vyomo_broker_zerodha.testing import KiteServer, SignedIn
+from vyomo_contracts.vocabulary import Environment
 
 
 @pytest.fixture
@@ -27,4 +28,4 @@ async def transport(kite: KiteServer) -> AsyncIterator[OrderTransport]:
 
 @pytest.fixture
 def port(transport: OrderTransport, signed_in: SignedIn) -> KitePort:
-    return KitePort(transport, signed_in)
+    return KitePort({Environment.LIVE: transport}, signed_in)

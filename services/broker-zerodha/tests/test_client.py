@@ -13,7 +13,7 @@ from vyomo_broker_zerodha.errors import REFUSALS, TOKEN_REFUSED
 from vyomo_broker_zerodha.testing import ROW, KiteServer, SignedIn
 from vyomo_contracts.orders import OrderModification
 from vyomo_contracts.testing import sample_order
-from vyomo_contracts.vocabulary import Broker, OrderState, TransactionType
+from vyomo_contracts.vocabulary import Broker, Environment, OrderState, TransactionType
 
 ORDER = sample_order(broker=Broker.ZERODHA)
 SENT = sample_order(OrderState.OPEN, broker=Broker.ZERODHA, broker_order_id="2603020000000000001")
@@ -138,7 +138,7 @@ async def test_too_many_requests_is_said_so(port: KitePort, kite: KiteServer, bo
 
 async def test_nobody_there_is_not_sent(signed_in: SignedIn) -> None:
     async with OrderTransport("http://127.0.0.1:1", total_seconds=1) as transport:
-        assert isinstance(await KitePort(transport, signed_in).place(ORDER), NotSent)
+        assert isinstance(await KitePort({Environment.LIVE: transport}, signed_in).place(ORDER), NotSent)
 
 
 @pytest.mark.parametrize("kind", CALLS)

@@ -44,6 +44,8 @@ OTHER_USER: dict[tuple[str, str], int] = {
     ("GET", "/api/brokers/accounts/{accountId}"): 404,
     ("PATCH", "/api/brokers/accounts/{accountId}"): 404,
     ("DELETE", "/api/brokers/accounts/{accountId}"): 404,
+    ("GET", "/api/brokers/accounts/{accountId}/login"): 404,
+    ("POST", "/api/brokers/accounts/{accountId}/login"): 404,
     ("POST", "/api/brokers/accounts/{accountId}/orders"): 404,
     ("GET", "/api/brokers/accounts/{accountId}/orders"): 404,
     ("GET", "/api/brokers/accounts/{accountId}/orders/{orderId}"): 404,
@@ -64,6 +66,8 @@ OTHER_USER: dict[tuple[str, str], int] = {
     ("POST", "/api/risk/kill"): 404,
     ("POST", "/api/risk/exit-all"): 404,
 }
+# Begins something that only those who may trade can finish.
+BEGINS: set[tuple[str, str]] = {("GET", "/api/brokers/accounts/{accountId}/login")}
 BODIES: dict[tuple[str, str], dict[str, Any]] = {
     ("POST", "/api/brokers/accounts"): {"broker": "paper", "clientId": "NEW"},
     ("PATCH", "/api/brokers/accounts/{accountId}"): {"isActive": True},
@@ -149,7 +153,7 @@ async def test_the_matrix_of_routes_and_keys(edge: "Edge"):
             assert response.headers["www-authenticate"] == "Bearer"
 
         reading = await ask(edge, method, path, edge.read_key)
-        if method == READING:
+        if method == READING and (method, path) not in BEGINS:
             assert reading.status_code in {200, 404}, where
         else:
             assert reading.status_code == 403, where

@@ -12,7 +12,7 @@ import pytest_asyncio
 
 from vyomo_contracts.commands import OrderReply
 from vyomo_contracts.reasons import ReasonCode
-from vyomo_contracts.vocabulary import Broker
+from vyomo_contracts.vocabulary import Broker, Environment
 from vyomo_ledger.testing import USER, create_account
 from vyomo_order_router.durability import DurabilityGauge
 from vyomo_order_router.pressure import Pressure
@@ -105,7 +105,7 @@ async def test_gauge_forgets_nothing_it_cannot_ask_about_again(
     pressure = Pressure()
     async with open_database(database_url, role="vyomo_router", application="test", max_size=1) as database:
         gauge = DurabilityGauge(database, pressure, nats_monitor_url=durable_nats.monitor_url)
-        assert pressure.of_durability(Broker.ANGEL) is not None  # not looked at yet
+        assert pressure.of_durability(Broker.ANGEL, Environment.LIVE) is not None  # not looked at yet
         await gauge.run_once()
         of_database = list(pressure.weaknesses)
         durable_nats.stop()
@@ -115,6 +115,7 @@ async def test_gauge_forgets_nothing_it_cannot_ask_about_again(
         await blind.run_once()
         of_blind = list(pressure.weaknesses)
 
+    assert pressure.of_durability(Broker.ANGEL, Environment.SANDBOX) is None
     assert len(of_database) == 3
     assert len(of_both) == 4
     assert "VYOMO_NATS_MONITOR_URL" in of_blind[-1]

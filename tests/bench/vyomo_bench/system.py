@@ -37,7 +37,8 @@ class Connections:
 class System:
     def __init__(self, state: Path, environment: Mapping[str, str] | None = None) -> None:
         self._state = state
-        self._environment = {**_UNHURRIED_BROKER, **(environment or {})}
+        # A scripted broker stands in for Zerodha: the real worker must not claim its orders.
+        self._environment = {**_UNHURRIED_BROKER, "VYOMO_BROKER_WORKERS": "none", **(environment or {})}
         self._port = free_port()
         self.target = Target("127.0.0.1", self._port)
 

@@ -12,7 +12,7 @@ from datetime import timedelta
 from vyomo_broker_kit.http import OrderTransport
 from vyomo_broker_kit.limits import ReconcileLimits, SendLimits
 from vyomo_broker_kit.testing.scripted_port import ScriptedBrokerPort
-from vyomo_broker_kit.worker import WorkerSettings, remote_worker
+from vyomo_broker_kit.worker import WorkerSettings, remote_worker, through
 from vyomo_contracts.vocabulary import Broker
 from vyomo_ledger.writing import Ledger, open_session
 from vyomo_service_kit.clock import Clock, SystemClock
@@ -59,7 +59,7 @@ async def worker(
         async with remote_worker(
             settings,
             broker,
-            port,
+            through(port),
             limits=limits,
             reconcile=reconcile,
             beside=lambda parts: signing_in_again(parts.ledger, parts.clock, broker),

@@ -125,7 +125,8 @@ async def running_world(
         processes = Processes(folder / "state", servers)
         strikes = Strikes(folder, seed, processes.wake)
         strikes.plan(orders_per_second, fault_every_seconds)
-        system = System(folder / "state", {**strikes.environment, **urls(_SERVICES)})
+        monitor = {"VYOMO_NATS_MONITOR_URL": nats.monitor_url}
+        system = System(folder / "state", {**strikes.environment, **urls(_SERVICES), **monitor})
         stack.push_async_callback(system.down)
         await system.up()
         kept = _kept(folder, broker, strikes, links, urls)

@@ -93,7 +93,8 @@ class LookingStatements:
         names = ("account_id", "user_id", "broker", "trading", "risk_version")
         found = (self._record.lanes.get((each, "ACCEPT")) for each in account_ids)
         return [
-            {name: lane[name] for name in names} | {"of_user": None, "of_account": None}
+            {name: lane[name] for name in names}
+            | {"environment": "live", "of_user": None, "of_account": None}
             for lane in found
             if lane is not None
         ]

@@ -37,14 +37,22 @@ class SessionStatements:
             "valid_until": valid_until,
             "reason": reason,
             "updated_at": at,
+            "opened_at": at,
         }
+        known = self._record.sessions.get(account_id)
+        if known is not None and state != "ACTIVE":
+            row["opened_at"] = known["opened_at"]
         session.on_commit(lambda: self._record.sessions.update({account_id: row}))
         return [row]
 
-    async def end(self, session: Session, account_id: int, reason: str, at: datetime) -> list[Row]:
+    async def end(
+        self, session: Session, account_id: int, reason: str, at: datetime, asked_at: datetime | None
+    ) -> list[Row]:
         await session.lock(("session", account_id))
         known = self._record.sessions.get(account_id)
         if known is None or known["state"] not in _OPEN:
+            return []
+        if asked_at is not None and known["opened_at"] > asked_at:
             return []
         row = known | {"state": "EXPIRED", "reason": reason, "updated_at": at}
         session.on_commit(lambda: self._record.sessions.update({account_id: row}))

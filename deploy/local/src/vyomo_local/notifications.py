@@ -18,6 +18,8 @@ class Notification:
     stopping: bool
     alive: bool
     status: str | None
+    brokers: tuple[str, ...]
+    """Those whose workers are needed."""
 
     @classmethod
     def parse(cls, text: str) -> "Notification":
@@ -28,6 +30,7 @@ class Notification:
             stopping=fields.get("STOPPING") == "1",
             alive=fields.get("WATCHDOG") == "1",
             status=fields.get("STATUS"),
+            brokers=tuple(name for name in fields.get("X_VYOMO_BROKERS", "").split(",") if name),
         )
 
 

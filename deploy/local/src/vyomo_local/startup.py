@@ -3,7 +3,7 @@
 import asyncio
 import os
 import signal
-from collections.abc import Coroutine, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,11 +19,20 @@ from vyomo_local.system import (
     DEFAULT_SMARTAPI_DOOR_PORT,
     System,
 )
-from vyomo_local.units import ServerUnit, ServiceUnit, UnitFailedError, describe_exit, wait_exit
+from vyomo_local.units import (
+    ServerUnit,
+    ServiceDefinition,
+    ServiceUnit,
+    UnitFailedError,
+    describe_exit,
+    wait_exit,
+)
 from vyomo_service_kit.embedded import EmbeddedNats, EmbeddedPostgres
 from vyomo_service_kit.embedded.ports import LOOPBACK, claim_port
 from vyomo_service_kit.embedded.processes import spawn
 
+WORKERS_VARIABLE = "VYOMO_BROKER_WORKERS"
+"""`none`: the brokers' workers run elsewhere, or something stands in for them."""
 _HELPER_LIMIT_SECONDS = 300.0
 _REFRESH_SECONDS = 0.1
 
@@ -153,8 +162,9 @@ class Startup:
         await self._supervisor.until_ready(unit)
 
     async def _start_services(self, environment: Mapping[str, str]) -> None:
+        workers = self._workers(environment)
         units = [
-            ServiceUnit(definition, self._state, self._supervisor.unit_changed)
+            ServiceUnit(definition, self._state, self._supervisor.unit_changed, workers)
             for definition in self._system.definitions(environment)
         ]
         for unit in units:
@@ -164,6 +174,25 @@ class Startup:
             self._helper("provision", "user and API key", command, environment),
             *(self._service_ready(unit) for unit in units),
         )
+
+    def _workers(self, environment: Mapping[str, str]) -> Callable[[Sequence[str]], None]:
+        """Starts the workers of brokers that have accounts, each once; the supervisor keeps them from then on."""
+        started: set[str] = set()
+        first = self._system.services[0].name
+
+        def start(brokers: Sequence[str]) -> None:
+            if environment.get(WORKERS_VARIABLE) == "none":
+                return
+            for broker in brokers:
+                module = self._system.workers.get(broker)
+                if module is None or broker in started:
+                    continue
+                started.add(broker)
+                definition = ServiceDefinition.module(module.name, module.module, environment)
+                unit = ServiceUnit(definition, self._state, self._supervisor.unit_changed)
+                self._supervisor.add(unit, before=first)
+
+        return start
 
     async def _service_ready(self, unit: ServiceUnit) -> None:
         with self._progress.step(unit.name):
@@ -208,9 +237,12 @@ class Startup:
             # The paper exchange speaks the brokers' protocols there, to programs on this machine alone.
             "VYOMO_KITE_DOOR_PORT": str(kite),
             "VYOMO_SMARTAPI_DOOR_PORT": str(smartapi),
-            "VYOMO_SANDBOX_KITE_URL": f"http://{LOOPBACK}:{kite}",
+            # Ours, unless somebody has another sandbox.
+            "VYOMO_SANDBOX_KITE_URL": os.environ.get("VYOMO_SANDBOX_KITE_URL", f"http://{LOOPBACK}:{kite}"),
+            "VYOMO_SANDBOX_SMARTAPI_URL": os.environ.get(
+                "VYOMO_SANDBOX_SMARTAPI_URL", f"http://{LOOPBACK}:{smartapi}"
+            ),
             "VYOMO_KITE_REDIRECT_URL": f"http://{_address(self._options.host)}:{port}/api/brokers/zerodha/callback",
-            "VYOMO_SANDBOX_SMARTAPI_URL": f"http://{LOOPBACK}:{smartapi}",
             "VYOMO_LOG_FORMAT": "json",
         }
         if self._nats_monitor_url is not None:

@@ -37,11 +37,13 @@ class Supervisor:
         self._started = False
         self._since = datetime.now(UTC)
 
-    def add(self, unit: Unit) -> None:
+    def add(self, unit: Unit, *, before: str | None = None) -> None:
+        """Services stop from the last to the first; `before` names the one that is to stop earlier than this."""
         if isinstance(unit, ServiceUnit):
             unit.end_orphan()
             unit.watch()
-        self._units.append(unit)
+        names = [each.name for each in self._units]
+        self._units.insert(names.index(before) if before in names else len(names), unit)
         self._tasks[unit] = asyncio.create_task(unit.run(), name=unit.name)
 
     async def until_ready(self, unit: Unit) -> None:

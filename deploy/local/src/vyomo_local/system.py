@@ -2,7 +2,7 @@
 
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from vyomo_local.state import StateFolder
@@ -31,6 +31,8 @@ class System:
     keys_module: str
     migrations_module: str
     provision_module: str
+    workers: Mapping[str, ServiceModule] = field(default_factory=dict[str, ServiceModule])
+    """By broker; each starts with the first account of its broker."""
 
     def keys_command(self, state: StateFolder) -> Sequence[str] | None:
         """None when all keys exist: the command costs a quarter of a second of imports."""
@@ -68,4 +70,5 @@ VYOMO = System(
     keys_module="vyomo_service_kit.sealing",
     migrations_module="vyomo_service_kit.migrations",
     provision_module="vyomo_gateway.provision",
+    workers={"zerodha": ServiceModule("broker-zerodha", "vyomo_broker_zerodha")},
 )

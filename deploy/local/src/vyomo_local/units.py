@@ -177,9 +177,15 @@ class ServiceUnit(Unit):
     """A service that says by sd_notify when it is ready and that it is alive."""
 
     def __init__(
-        self, definition: ServiceDefinition, state: StateFolder, on_change: Callable[[Unit, str], None]
+        self,
+        definition: ServiceDefinition,
+        state: StateFolder,
+        on_change: Callable[[Unit, str], None],
+        on_brokers: Callable[[Sequence[str]], None] = lambda _: None,
     ) -> None:
+        """`on_brokers` is told whose workers the service says are needed."""
         super().__init__(definition.name, state.logs / f"{definition.name}.log", on_change)
+        self._on_brokers = on_brokers
         self._definition = definition
         self._record_path = state.services / f"{definition.name}.process"
         self._folder = state.services
@@ -250,6 +256,8 @@ class ServiceUnit(Unit):
             if notification.status is not None and notification.status != self.detail:
                 self.detail = notification.status
                 self._on_change(self, "")
+            if notification.brokers:
+                self._on_brokers(notification.brokers)
             if notification.ready and self.phase is Phase.STARTING:
                 self._move(Phase.READY, self.detail)
             if notification.stopping and self.phase is Phase.READY and not self._stopping:

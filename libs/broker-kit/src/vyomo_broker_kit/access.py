@@ -22,6 +22,8 @@ class Credentials:
     api_secret: SecretStr | None = None
     password: SecretStr | None = None
     totp_secret: SecretStr | None = None
+    totp_code: SecretStr | None = None
+    """Typed for this sign-in, instead of one made from `totp_secret`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -174,10 +174,11 @@ class BookSync:
             self._reading[account_id] = asyncio.create_task(self._read(account_id, account))
 
     async def _read(self, account_id: int, account: _Account) -> None:
+        asked_at = self._clock.now()
         try:
             await self._read_and_merge(account_id, account)
         except SessionOverError:
-            await session_refused(self._ledger, self._clock, account_id)
+            await session_refused(self._ledger, self._clock, account_id, asked_at=asked_at)
         except (UnreadableError, UnavailableError) as error:
             log.warning("book.unreadable", account_id=account_id, why=str(error))
         except Exception:

@@ -148,6 +148,7 @@ class PortfolioSync:
                 self._reading[account_id] = asyncio.create_task(self._read(account_id))
 
     async def _read(self, account_id: int) -> None:
+        asked_at = self._clock.now()
         try:
             entries = await self._port.positions(account_id)
             funds = await self._port.funds(account_id)
@@ -161,7 +162,7 @@ class PortfolioSync:
                 self._due_at[account_id] = min(again, self._due_at.get(account_id, again))
         except SessionOverError:
             self._due_at.pop(account_id, None)  # until the list shows that somebody has signed in
-            await session_refused(self._ledger, self._clock, account_id)
+            await session_refused(self._ledger, self._clock, account_id, asked_at=asked_at)
         except (UnreadableError, UnavailableError) as error:
             log.warning("portfolio.unreadable", account_id=account_id, why=str(error))
         except Exception:

@@ -49,6 +49,8 @@ class Answer:
     deadline: datetime
     may_repeat: bool = False
     """For a change that was not sent: put it back to be tried again."""
+    asked_at: datetime | None = None
+    """When the call began; None if none was made."""
 
     @property
     def claim(self) -> tuple[int, str, datetime]:
@@ -103,7 +105,13 @@ class Answers:
 
     async def _write(self, answers: Sequence[Answer]) -> None:
         now = self._clock.now()
-        ended = sorted({answer.order.account_id for answer in answers if answer.ends_session})
+        ended: dict[int, datetime | None] = {}
+        for answer in answers:
+            if answer.ends_session:
+                before = ended.get(answer.order.account_id, answer.asked_at)
+                # The younger of two calls: what it was refused with is no older than what the other was.
+                later = None if before is None or answer.asked_at is None else max(before, answer.asked_at)
+                ended[answer.order.account_id] = later
         async with self._ledger.transaction() as transaction:
             if ended:
                 await lock_sessions(transaction, ended)
@@ -122,8 +130,14 @@ class Answers:
                 after = transaction.current(order)
                 if order.state is OrderState.REJECTED and after.version > order.version:
                     await alert_reopened(transaction, order, after.broker_order_id or "an order it accepted")
-            for account_id in ended:
-                await end_session(transaction, account_id, reason="the broker refused the session", at=now)
+            for account_id, asked_at in sorted(ended.items()):
+                await end_session(
+                    transaction,
+                    account_id,
+                    reason="the broker refused the session",
+                    at=now,
+                    asked_at=asked_at,
+                )
 
 
 def _update_of(

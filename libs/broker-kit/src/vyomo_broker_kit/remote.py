@@ -83,12 +83,13 @@ class RemoteExecutor:
         if held_back is None and round_.latest(self._clock.elapsed()) >= order.expires_at:
             held_back = NotSent("the order expired between claim and call")
         outcome: Outcome
+        asked_at = self._clock.now()
         if held_back is not None:
             outcome = held_back
         else:
             outcome = await _outcome_of(self._port.place(order, urgent=order.order_id in round_.exits))
             self._note(outcome, order.order_id, order.account_id)
-        await self._answers.settle(Answer(order, None, outcome, round_.deadline))
+        await self._answers.settle(Answer(order, None, outcome, round_.deadline, asked_at=asked_at))
         if isinstance(outcome, NotSent) and held_back is None:
             return  # nobody rings: the next look into the record is soon enough for a broker that cannot be reached
         self._ring([order.account_id])
@@ -98,6 +99,7 @@ class RemoteExecutor:
     async def _carry_out(self, change: PendingChange, round_: Round) -> None:
         outcome: Outcome
         held_back = self._held_back(round_)
+        asked_at = self._clock.now()
         may_repeat = True
         if held_back is not None:
             outcome = held_back
@@ -106,7 +108,7 @@ class RemoteExecutor:
             may_still_try = self._note(outcome, key_of(change), change.order.account_id)
             # Asking again for the same change of the same order does nothing twice, so being turned away is like not being sent.
             may_repeat = isinstance(outcome, NotSent | RateLimited) and may_still_try
-        answer = Answer(change.order, change, outcome, round_.deadline, may_repeat)
+        answer = Answer(change.order, change, outcome, round_.deadline, may_repeat, asked_at)
         # One that met a dead session waits for the next.
         await self._answers.settle(replace(answer, may_repeat=True) if answer.ends_session else answer)
         if held_back is not None:

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
+from datetime import datetime
 from typing import Final
 
 from vyomo_contracts.topology import partition_of
@@ -54,8 +55,14 @@ class SessionWatch:
                     await mark_expiring(transaction, session, now)
 
 
-async def session_refused(ledger: Ledger, clock: Clock, account_id: int) -> None:
-    """A reading was answered with the wish for a new login."""
+async def session_refused(ledger: Ledger, clock: Clock, account_id: int, *, asked_at: datetime) -> None:
+    """A reading that began at `asked_at` was answered with the wish for a new login."""
     async with ledger.transaction() as transaction:
         await lock_sessions(transaction, [account_id])
-        await end_session(transaction, account_id, reason="the broker refused the session", at=clock.now())
+        await end_session(
+            transaction,
+            account_id,
+            reason="the broker refused the session",
+            at=clock.now(),
+            asked_at=asked_at,
+        )

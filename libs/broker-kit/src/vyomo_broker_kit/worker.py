@@ -56,6 +56,20 @@ class WorkerParts:
     identifiers: IdentifierFactory
 
 
+AdapterFactory = Callable[[WorkerParts], AbstractAsyncContextManager[BrokerPort]]
+"""Opens a broker's port once bus and record are connected, and before the bus delivers: it may register handlers of its own."""
+
+
+def through(port: BrokerPort) -> AdapterFactory:
+    """A port that needs nothing of the worker's."""
+
+    @asynccontextmanager
+    async def adapter(_: WorkerParts) -> AsyncGenerator[BrokerPort]:
+        yield port
+
+    return adapter
+
+
 ExecutorFactory = Callable[[WorkerParts], AbstractAsyncContextManager[LaneExecutor]]
 """Opens an executor once bus and record are connected; leaving it finishes what is under way."""
 
@@ -103,7 +117,7 @@ async def local_worker(
 async def remote_worker(
     settings: WorkerSettings,
     broker: Broker,
-    port: BrokerPort,
+    adapter: AdapterFactory,
     *,
     limits: SendLimits | None = None,
     reconcile: ReconcileLimits | None = None,
@@ -124,54 +138,55 @@ async def remote_worker(
 
     @asynccontextmanager
     async def executor(parts: WorkerParts) -> AsyncGenerator[LaneExecutor]:
-        reconciling = reconcile or ReconcileLimits()
-        book = BookSync(
-            parts.ledger,
-            port,
-            parts.clock,
-            broker=broker,
-            partitions=settings.partitions,
-            owned=settings.owned,
-            limits=reconciling,
-        )
-        portfolio = PortfolioSync(
-            parts.ledger,
-            port,
-            parts.clock,
-            broker=broker,
-            partitions=settings.partitions,
-            owned=settings.owned,
-            limits=reconciling,
-            look=book.look,
-        )
-        book.on_filled(portfolio.filled)
-        gate = StartGate(parts.clock, needs)
-        gate.opened = lambda account_id: ring([account_id])
-
-        def look(account_id: int) -> None:
-            book.look(account_id)
-            portfolio.look(account_id)
-
-        gate.look = look
-        book.on_read = lambda account_id: gate.has_read(account_id, Books.ORDERS)
-        portfolio.on_explained = lambda account_id: gate.has_read(account_id, Books.POSITIONS)
-        remote = RemoteExecutor(
-            parts.ledger,
-            port,
-            parts.clock,
-            limits=limits or SendLimits(rate=ORDER_RATES[broker]),
-            ring=ring,
-            look=book.look,
-            gate=gate,
-        )
-        sessions = SessionWatch(
-            parts.ledger,
-            parts.clock,
-            broker=broker,
-            partitions=settings.partitions,
-            owned=settings.owned,
-        )
         async with AsyncExitStack() as stack:
+            port = await stack.enter_async_context(adapter(parts))
+            reconciling = reconcile or ReconcileLimits()
+            book = BookSync(
+                parts.ledger,
+                port,
+                parts.clock,
+                broker=broker,
+                partitions=settings.partitions,
+                owned=settings.owned,
+                limits=reconciling,
+            )
+            portfolio = PortfolioSync(
+                parts.ledger,
+                port,
+                parts.clock,
+                broker=broker,
+                partitions=settings.partitions,
+                owned=settings.owned,
+                limits=reconciling,
+                look=book.look,
+            )
+            book.on_filled(portfolio.filled)
+            gate = StartGate(parts.clock, needs)
+            gate.opened = lambda account_id: ring([account_id])
+
+            def look(account_id: int) -> None:
+                book.look(account_id)
+                portfolio.look(account_id)
+
+            gate.look = look
+            book.on_read = lambda account_id: gate.has_read(account_id, Books.ORDERS)
+            portfolio.on_explained = lambda account_id: gate.has_read(account_id, Books.POSITIONS)
+            remote = RemoteExecutor(
+                parts.ledger,
+                port,
+                parts.clock,
+                limits=limits or SendLimits(rate=ORDER_RATES[broker]),
+                ring=ring,
+                look=book.look,
+                gate=gate,
+            )
+            sessions = SessionWatch(
+                parts.ledger,
+                parts.clock,
+                broker=broker,
+                partitions=settings.partitions,
+                owned=settings.owned,
+            )
             if beside is not None:
                 await stack.enter_async_context(beside(parts))
             for each in (sessions, book, portfolio, remote):

@@ -9,7 +9,8 @@ from vyomo_contracts.messages import Envelope, Instant, Principal, Reply, Strict
 from vyomo_contracts.money import Money
 from vyomo_contracts.orders import Order, OrderModification, OrderRequest
 from vyomo_contracts.portfolio import Funds
-from vyomo_contracts.vocabulary import Broker
+from vyomo_contracts.sessions import AccountSession, SessionState
+from vyomo_contracts.vocabulary import Broker, Environment
 
 
 class PlaceOrder(Strict):
@@ -77,6 +78,7 @@ class CreateAccount(Strict):
     principal: Principal
     broker: Broker
     client_id: str = Field(min_length=1, max_length=64)
+    environment: Environment = Environment.LIVE
     secrets: tuple[SealedSecret, ...] = ()
     initial_capital: Annotated[Money, Field(ge=0)] | None = None
     """Paper only; None means unlimited."""
@@ -105,11 +107,24 @@ class Account(Tolerant):
     user_id: str
     broker: Broker
     client_id: str
+    environment: Environment = Environment.LIVE
     is_active: bool
     unlimited: bool = False
+    session: AccountSession | None = None
+    """None on paper, which lets everybody in."""
     funds: Funds
     last_synced: Instant | None = None
     created_at: Instant
+
+
+def account_session(
+    broker: Broker, state: str | None, valid_until: Instant | None, reason: str | None
+) -> AccountSession | None:
+    """From what the record has of it: nothing, before somebody signs in for the first time."""
+    if broker is Broker.PAPER:
+        return None
+    known = SessionState.NO_SESSION if state is None else SessionState(state)
+    return AccountSession(state=known, valid_until=valid_until, reason=reason)
 
 
 class AccountReply(Reply):

@@ -36,6 +36,7 @@ from vyomo_contracts.risk_commands import (
     SetRiskLimitsBatch,
     SwitchTradingBatch,
 )
+from vyomo_contracts.session_commands import AskLoginPages, SessionReplies, SignInAccounts
 
 FOLDER: Final = Path(__file__).parents[2] / "schemas"
 
@@ -55,6 +56,9 @@ ENVELOPES: Final[tuple[type[Envelope], ...]] = (
     RiskReplies,
     ExitAllBatch,
     ExitReplies,
+    AskLoginPages,
+    SignInAccounts,
+    SessionReplies,
     RingDoorbell,
     BrokerEvents,
     QuoteRequest,

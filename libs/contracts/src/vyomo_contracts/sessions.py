@@ -18,12 +18,22 @@ class SessionState(Word):
         return self in {SessionState.ACTIVE, SessionState.EXPIRING}
 
 
+class AccountSession(Tolerant):
+    """What the owner of an account is shown of its session."""
+
+    state: SessionState = SessionState.NO_SESSION
+    valid_until: Instant | None = None
+    reason: str | None = None
+
+
 class BrokerSession(Tolerant):
     account_id: int
     user_id: str
     broker: Broker
     state: SessionState
     valid_until: Instant | None = None
+    opened_at: Instant | None = None
+    """When somebody signed in."""
     reason: str | None = None
     """Why it ended, in a sentence."""
     updated_at: Instant

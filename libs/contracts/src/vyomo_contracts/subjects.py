@@ -27,6 +27,16 @@ ALL_EVENTS: Final = f"{ROOT}.evt.>"
 ALL_DEAD_LETTERS: Final = f"{ROOT}.dlq.>"
 
 
+def login_page(broker: str, partition: int) -> str:
+    """Asked of the worker that serves the account: where its owner signs in with a browser."""
+    return f"{ROOT}.qry.session.{broker}.{partition}.login_page"
+
+
+def sign_in(broker: str, partition: int) -> str:
+    """Asked of the worker that serves the account."""
+    return f"{ROOT}.cmd.session.{broker}.{partition}.sign_in"
+
+
 def health(service: str) -> str:
     """Answered by every running service with its name."""
     return f"{ROOT}.qry.health.{service}"

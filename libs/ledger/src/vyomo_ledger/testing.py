@@ -109,9 +109,9 @@ class RecordWorld:
 
 
 async def create_account(
-    database: Database, *, user_id: str, client_id: str, broker: Broker = Broker.PAPER
+    database: Database, *, user_id: str, client_id: str, broker: Broker = Broker.PAPER, signed_in: bool = True
 ) -> int:
-    """With a broker session that lasts as long as any test, where the broker has sessions."""
+    """With a broker session that lasts as long as any test, where the broker has sessions and unless it is not to be signed in."""
     async with database.transaction() as connection:
         account_id: int | None = await connection.fetchval(
             "INSERT INTO accounts.broker_accounts (user_id, broker, client_id, balance, margin_available, initial_capital)"
@@ -127,7 +127,7 @@ async def create_account(
             user_id,
             broker,
         )
-        if broker is not Broker.PAPER:
+        if broker is not Broker.PAPER and signed_in:
             await connection.execute(
                 "SET LOCAL ROLE vyomo_worker"
             )  # sessions are theirs, whoever makes the account

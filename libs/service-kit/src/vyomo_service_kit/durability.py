@@ -1,10 +1,11 @@
 """Whether database and bus keep what they acknowledged through a power cut: asked of the running servers, not of their configuration."""
 
 import json
-import urllib.error
 import urllib.request
 from dataclasses import dataclass
-from typing import Any, Final, Protocol, cast
+from typing import Any, Final, cast
+
+from vyomo_service_kit.database import Connection
 
 TIMEOUT_SECONDS: Final = 5.0
 _SETTINGS: Final[dict[str, tuple[str, ...]]] = {
@@ -13,12 +14,6 @@ _SETTINGS: Final[dict[str, tuple[str, ...]]] = {
     "synchronous_commit": ("on", "remote_apply"),
     "full_page_writes": ("on",),
 }
-
-
-class Connection(Protocol):
-    """Of asyncpg, one's own or a pool's."""
-
-    async def fetchval(self, query: str) -> Any: ...
 
 
 async def database_weaknesses(connection: Connection) -> list[str]:

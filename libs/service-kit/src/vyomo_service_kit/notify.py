@@ -3,6 +3,7 @@
 import asyncio
 import os
 import socket
+from collections.abc import Iterable
 
 HEARTBEAT_SECONDS = 5.0
 
@@ -28,6 +29,10 @@ class Notifier:
 
     def status(self, text: str) -> None:
         self._send(f"STATUS={text}")
+
+    def brokers(self, names: Iterable[str]) -> None:
+        """Those whose workers are needed; a field of our own, which systemd ignores."""
+        self._send(f"X_VYOMO_BROKERS={','.join(names)}")
 
     async def heartbeat(self) -> None:
         """Beats from the event loop itself, so that a blocked loop is seen as one."""

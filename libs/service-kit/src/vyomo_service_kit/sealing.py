@@ -62,6 +62,10 @@ class Opener:
     def __init__(self, private_key: bytes) -> None:
         self._private_key = X25519PrivateKey.from_private_bytes(private_key)
 
+    def sealer(self) -> Sealer:
+        """Who can open can also seal: for what is learnt by the one who opens."""
+        return Sealer(self._private_key.public_key().public_bytes_raw())
+
     def open(self, sealed: str, place: SecretPlace) -> SecretStr:
         """The clear text.
 

@@ -22,6 +22,7 @@ from vyomo_broker_kit.port import (
 from vyomo_broker_zerodha import mapping
 from vyomo_broker_zerodha.errors import is_session_over, outcome_of
 from vyomo_contracts.orders import Order, OrderModification
+from vyomo_contracts.vocabulary import Environment
 
 VERSION: Final = "3"
 VARIETY: Final = "regular"
@@ -42,10 +43,10 @@ _FUNDS: Final = TypeAdapter(dict[str, mapping.SegmentFunds])
 
 
 class KitePort:
-    """A `BrokerPort`. `transport` leads to the account's root: Zerodha's, or a sandbox's."""
+    """A `BrokerPort`. `transports` lead to the root of each environment: Zerodha's, and a sandbox's where there is one."""
 
-    def __init__(self, transport: OrderTransport, accesses: Accesses) -> None:
-        self._transport = transport
+    def __init__(self, transports: Mapping[Environment, OrderTransport], accesses: Accesses) -> None:
+        self._transports = transports
         self._accesses = accesses
 
     async def place(self, order: Order, *, urgent: bool = False) -> Outcome:
@@ -82,12 +83,18 @@ class KitePort:
             access = await self._accesses.of_account(order.account_id)
         except SessionOverError:
             return NotSent("no session")
-        answer = await self._transport.call(method, path, form=form, headers=_headers(access), urgent=urgent)
+        transport = self._transports.get(access.environment)
+        if transport is None:
+            return NotSent("no sandbox")
+        answer = await transport.call(method, path, form=form, headers=_headers(access), urgent=urgent)
         return outcome_of(answer)
 
     async def _read(self, account_id: int, path: str, content: TypeAdapter[_Content]) -> _Content:
         access = await self._accesses.of_account(account_id)
-        answer = await self._transport.call("GET", path, headers=_headers(access), urgent=True)
+        transport = self._transports.get(access.environment)
+        if transport is None:
+            raise UnreadableError(f"{path}: no sandbox")
+        answer = await transport.call("GET", path, headers=_headers(access), urgent=True)
         return content_of(answer, path, content)
 
 

@@ -18,6 +18,8 @@ from vyomo_gateway.edge.errors import register_error_handlers
 from vyomo_gateway.edge.shield import Shield
 from vyomo_gateway.events.endpoints import router as events
 from vyomo_gateway.identity.guard import PUBLIC_PATHS, Guard
+from vyomo_gateway.logins.endpoints import callbacks
+from vyomo_gateway.logins.endpoints import router as logins
 from vyomo_gateway.market.endpoints import router as market
 from vyomo_gateway.orders.endpoints import router as orders
 from vyomo_gateway.orders.fast_lane import FastLane
@@ -48,7 +50,7 @@ def create_app(services: Services) -> FastAPI:
         redirect_slashes=False,
     )
     app.state.services = services
-    for router in (accounts, orders, portfolio, market, risk, events, system):
+    for router in (accounts, logins, callbacks, orders, portfolio, market, risk, events, system):
         app.include_router(router)
     register_error_handlers(app)
     install_docs_page(app)

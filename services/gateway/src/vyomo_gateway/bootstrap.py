@@ -15,6 +15,8 @@ from vyomo_gateway.events.service import LiveService
 from vyomo_gateway.events.watch import OrderWatch
 from vyomo_gateway.identity.addresses import Origins, networks_of
 from vyomo_gateway.identity.authentication import Authenticator
+from vyomo_gateway.logins.service import LoginService
+from vyomo_gateway.logins.states import LoginStates
 from vyomo_gateway.market.quotes import Quotes
 from vyomo_gateway.market.service import MarketService
 from vyomo_gateway.orders.placing import OrderPlacer
@@ -65,10 +67,20 @@ async def open_gateway(settings: GatewaySettings) -> AsyncGenerator[ASGIApp]:
         hub = SessionHub(bus, feed, envelopes, quotes, authenticator)
         events = EventRecord(records)
         orders = OrderService(records, commands, OrderWatch(feed))
+        accounts = AccountService(records, commands, sealer)
         services = Services(
             authenticator=authenticator,
             origins=Origins(networks_of(settings.trusted_proxies)),
-            accounts=AccountService(records, commands, sealer),
+            accounts=accounts,
+            logins=LoginService(
+                accounts,
+                LoginStates(database, clock),
+                bus,
+                envelopes,
+                sealer,
+                partitions=settings.partitions,
+                timeout_seconds=settings.request_timeout_seconds,
+            ),
             orders=orders,
             place_order=OrderPlacer(orders, identifiers),
             portfolio=PortfolioService(records, commands, quotes),

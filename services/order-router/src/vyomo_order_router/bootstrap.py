@@ -24,6 +24,8 @@ from vyomo_order_router.adapters.risk import RiskStore
 from vyomo_order_router.advisories import Advisories
 from vyomo_order_router.assessing import Assessing
 from vyomo_order_router.breaking import BrokerBreakers
+from vyomo_order_router.brokers import EVERY_SECONDS as BROKERS_SECONDS
+from vyomo_order_router.brokers import BrokersInUse
 from vyomo_order_router.changing import OrderChanging
 from vyomo_order_router.controlling import Controlling
 from vyomo_order_router.doorbell import Doorbell
@@ -42,6 +44,7 @@ from vyomo_service_kit.clock import SystemClock
 from vyomo_service_kit.database import open_database
 from vyomo_service_kit.identifiers import TimeOrderedIdentifiers
 from vyomo_service_kit.logging import configure_logging
+from vyomo_service_kit.notify import Notifier
 from vyomo_service_kit.record_clock import RecordClock
 
 TOPOLOGY_SECONDS = 5.0
@@ -142,6 +145,11 @@ async def order_router(settings: OrderRouterSettings) -> AsyncGenerator[None]:
             ),
             Loop("halting", Halting(ledger, clock, doorbell.ring).run_once, wake=switched),
             Loop("durability", durability.run_once, every_seconds=DURABILITY_SECONDS),
+            Loop(
+                "brokers",
+                BrokersInUse(database, Notifier.from_environment()).run_once,
+                every_seconds=BROKERS_SECONDS,
+            ),
             Loop("pressure", PressureGauge(database, pressure).run_once),
             Loop("audit.seal", sealer.run_once),
             Loop("audit.verify", audit.run_once, every_seconds=AUDIT_SECONDS),

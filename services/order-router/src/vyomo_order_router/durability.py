@@ -11,45 +11,41 @@ from vyomo_service_kit.durability import database_weaknesses, read_bus_server
 
 log = structlog.get_logger()
 
-EVERY_SECONDS: Final = 60.0
-UNSEEN: Final = "bus and database have not been looked at yet"
+EVERY_SECONDS: Final = 10.0
+UNSEEN_DATABASE: Final = "the database has not been looked at yet"
+UNSEEN_BUS: Final = "the bus has not been looked at yet"
 NO_MONITOR: Final = (
     "the bus cannot be looked at (VYOMO_NATS_MONITOR_URL should be the address of its monitoring page)"
 )
 
 
 class DurabilityGauge:
-    """Whoever cannot be asked counts as weak."""
+    """Who was never seen counts as weak; of one that is away for a while, what was seen last stays true until it is back."""
 
     def __init__(self, database: Database, pressure: Pressure, *, nats_monitor_url: str | None) -> None:
         self._database = database
         self._pressure = pressure
         self._nats_monitor_url = nats_monitor_url
-        pressure.weaknesses = [UNSEEN]
+        self._of_database = [UNSEEN_DATABASE]
+        self._of_bus = [NO_MONITOR if nats_monitor_url is None else UNSEEN_BUS]
+        self._tell()
 
     async def run_once(self) -> None:
-        weaknesses = [*await self._of_database(), *await self._of_bus()]
-        if weaknesses != self._pressure.weaknesses:
-            if weaknesses:
-                log.warning("durability.weak", weaknesses=weaknesses)
-            else:
-                log.info("durability.proven")
-        self._pressure.weaknesses = weaknesses
-
-    async def _of_database(self) -> list[str]:
+        before = self._pressure.weaknesses
         try:
             async with self._database.connection() as connection:
-                return await database_weaknesses(connection)
-        except RecordUnavailableError:
-            # No order can be accepted either; what was seen before is still true of a server that comes back unchanged.
-            return [
-                each for each in self._pressure.weaknesses if each.startswith("PostgreSQL") or each == UNSEEN
-            ]
+                self._of_database = await database_weaknesses(connection)
+        except RecordUnavailableError as error:
+            log.warning("durability.database_not_seen", why=str(error))
+        if self._nats_monitor_url is not None:
+            try:
+                server = await asyncio.to_thread(read_bus_server, self._nats_monitor_url)
+                self._of_bus = server.weaknesses
+            except OSError as error:
+                log.warning("durability.bus_not_seen", why=str(error))
+        self._tell()
+        if self._pressure.weaknesses != before:
+            log.warning("durability.changed", weaknesses=list(self._pressure.weaknesses))
 
-    async def _of_bus(self) -> list[str]:
-        if self._nats_monitor_url is None:
-            return [NO_MONITOR]
-        try:
-            return (await asyncio.to_thread(read_bus_server, self._nats_monitor_url)).weaknesses
-        except OSError as error:
-            return [f"the bus's monitoring page does not answer: {error}"]
+    def _tell(self) -> None:
+        self._pressure.weaknesses = [*self._of_database, *self._of_bus]

@@ -50,7 +50,7 @@ class HoldingBack:
         seconds = self._settings.order_seconds(candidate.request.order_type)
         account = candidate.account
         return (
-            self._pressure.of_durability(account.broker)
+            self._pressure.of_durability(account.broker, account.environment)
             or self._pressure.of_events()
             or self._pressure.of_account(account.account_id, order_seconds=seconds)
         )

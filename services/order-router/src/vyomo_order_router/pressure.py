@@ -12,7 +12,7 @@ import structlog
 
 from vyomo_contracts.messages import Problem
 from vyomo_contracts.reasons import ReasonCode
-from vyomo_contracts.vocabulary import Broker
+from vyomo_contracts.vocabulary import Broker, Environment
 from vyomo_service_kit.database import Database
 
 log = structlog.get_logger()
@@ -57,9 +57,9 @@ class Pressure:
     def is_felt(self) -> bool:
         return self.outbox_seconds > LIMIT_SECONDS or bool(self.lines) or bool(self.weaknesses)
 
-    def of_durability(self, broker: Broker) -> Problem | None:
+    def of_durability(self, broker: Broker, environment: Environment) -> Problem | None:
         """Why no order is sent to this broker now: it would work an order that we had forgotten. Paper forgets with us."""
-        if not self.weaknesses or broker is Broker.PAPER:
+        if not self.weaknesses or broker is Broker.PAPER or environment is Environment.SANDBOX:
             return None
         return Problem(
             code=ReasonCode.NOT_DURABLE,

@@ -13,7 +13,7 @@ from vyomo_broker_kit.testing.behaviour import Behaviour
 from vyomo_broker_kit.testing.scripted_broker import ScriptedBroker
 from vyomo_broker_kit.testing.scripted_port import ScriptedBrokerPort
 from vyomo_broker_kit.testing.signing_in import signing_in
-from vyomo_broker_kit.worker import WorkerSettings, remote_worker
+from vyomo_broker_kit.worker import WorkerSettings, remote_worker, through
 from vyomo_contracts.vocabulary import Broker
 from vyomo_service_kit.clock import SystemClock
 from vyomo_service_kit.logging import configure_logging
@@ -31,7 +31,7 @@ async def scripted_worker(
         async with remote_worker(
             settings,
             broker,
-            port,
+            through(port),
             limits=SendLimits(),
             beside=lambda parts: signing_in(parts.ledger, parts.clock, broker),
         ):

@@ -7,6 +7,7 @@ from typing import Any
 
 from pydantic import SecretStr
 
+from vyomo_broker_kit import worker
 from vyomo_broker_kit.http import OrderTransport
 from vyomo_broker_kit.lanes import Lanes
 from vyomo_broker_kit.limits import ReconcileLimits, SendLimits
@@ -121,7 +122,7 @@ class Floor:
             async with remote_worker(
                 settings,
                 Broker.ZERODHA,
-                scripted,
+                worker.through(scripted),
                 limits=limits,
                 reconcile=reconcile,
                 beside=beside,

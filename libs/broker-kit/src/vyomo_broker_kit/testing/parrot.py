@@ -38,16 +38,20 @@ class Parrot:
         text = body if isinstance(body, bytes) else json.dumps(body).encode()
         self.answers = [(status, text)]
 
+    async def read(self, reader: asyncio.StreamReader) -> Asked:
+        """The next request, kept."""
+        head = (await reader.readuntil(b"\r\n\r\n")).decode().split("\r\n")
+        method, path, _ = head[0].split(" ")
+        headers = {name.lower(): value for name, value in (line.split(": ", 1) for line in head[1:] if line)}
+        body = await reader.readexactly(int(headers.get("content-length", "0")))
+        asked = Asked(method, path, headers, body)
+        self.asked.append(asked)
+        return asked
+
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with suppress(asyncio.IncompleteReadError, ConnectionError):
             while True:
-                head = (await reader.readuntil(b"\r\n\r\n")).decode().split("\r\n")
-                method, path, _ = head[0].split(" ")
-                headers = {
-                    name.lower(): value for name, value in (line.split(": ", 1) for line in head[1:] if line)
-                }
-                body = await reader.readexactly(int(headers.get("content-length", "0")))
-                self.asked.append(Asked(method, path, headers, body))
+                await self.read(reader)
                 if self.silent:
                     await asyncio.sleep(5)
                 answer = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]

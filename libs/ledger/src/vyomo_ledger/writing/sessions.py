@@ -27,15 +27,16 @@ WHERE lane = 'CLAIM' AND account_id = ANY($1::bigint[]) ORDER BY account_id FOR 
 """
 _OPEN_LANE: Final = "UPDATE ledger.lanes SET session_until = $2 WHERE account_id = $1 AND lane = 'CLAIM'"
 _SAVE: Final = f"""
-INSERT INTO accounts.broker_sessions ({_COLUMNS})
-SELECT $1, l.user_id, l.broker, $2, $3, $4, $5 FROM ledger.lanes l WHERE l.account_id = $1 AND l.lane = 'CLAIM'
+INSERT INTO accounts.broker_sessions (account_id, user_id, broker, state, valid_until, reason, updated_at, opened_at)
+SELECT $1, l.user_id, l.broker, $2, $3, $4, $5, $5 FROM ledger.lanes l WHERE l.account_id = $1 AND l.lane = 'CLAIM'
 ON CONFLICT (account_id) DO UPDATE SET
-    state = excluded.state, valid_until = excluded.valid_until, reason = excluded.reason, updated_at = excluded.updated_at
+    state = excluded.state, valid_until = excluded.valid_until, reason = excluded.reason, updated_at = excluded.updated_at,
+    opened_at = CASE WHEN excluded.state = 'ACTIVE' THEN excluded.opened_at ELSE broker_sessions.opened_at END
 RETURNING {_COLUMNS}
 """
 _END: Final = f"""
 UPDATE accounts.broker_sessions SET state = 'EXPIRED', reason = $2, updated_at = $3
-WHERE account_id = $1 AND state IN ('ACTIVE', 'EXPIRING')
+WHERE account_id = $1 AND state IN ('ACTIVE', 'EXPIRING') AND coalesce(opened_at <= $4, true)
 RETURNING {_COLUMNS}
 """
 _AGEING: Final = f"""
@@ -64,13 +65,21 @@ async def open_session(
 
 
 async def end_session(
-    transaction: LedgerTransaction, account_id: int, *, reason: str, at: datetime
+    transaction: LedgerTransaction,
+    account_id: int,
+    *,
+    reason: str,
+    at: datetime,
+    asked_at: datetime | None = None,
 ) -> BrokerSession | None:
-    """Nothing of the account is sent after this commit; None if no session was open. The lane is locked already."""
-    await transaction.connection.execute(_OPEN_LANE, account_id, None)
-    row = await transaction.connection.fetchrow(_END, account_id, reason, at)
+    """Nothing of the account is sent after this commit; None if no session was open. The lane is locked already.
+
+    `asked_at` is when the call began that the broker refused: a session that was opened later was not meant and stays.
+    """
+    row = await transaction.connection.fetchrow(_END, account_id, reason, at, asked_at)
     if row is None:
         return None
+    await transaction.connection.execute(_OPEN_LANE, account_id, None)
     session = _session(row)
     log.warning("session.expired", account_id=account_id, broker=session.broker, reason=reason)
     transaction.announce_session(session)

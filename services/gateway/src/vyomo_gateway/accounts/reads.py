@@ -2,18 +2,21 @@
 
 from sqlalchemy import bindparam, select
 
-from vyomo_contracts.commands import Account
+from vyomo_contracts.commands import Account, account_session
 from vyomo_contracts.portfolio import Funds
+from vyomo_contracts.vocabulary import Broker
 from vyomo_gateway.reading import Statement
-from vyomo_ledger.tables import broker_accounts
+from vyomo_ledger.tables import broker_accounts, broker_sessions
 from vyomo_service_kit.database import Row
 
 _c = broker_accounts.c
+_s = broker_sessions.c
 _ACCOUNT = select(
     _c.id,
     _c.user_id,
     _c.broker,
     _c.client_id,
+    _c.environment,
     _c.is_active,
     _c.unlimited,
     _c.balance,
@@ -23,7 +26,10 @@ _ACCOUNT = select(
     _c.last_synced,
     _c.created_at,
     _c.updated_at,
-)
+    _s.state.label("session_state"),
+    _s.valid_until.label("session_valid_until"),
+    _s.reason.label("session_reason"),
+).outerjoin_from(broker_accounts, broker_sessions, _s.account_id == _c.id)
 
 ONE_ACCOUNT = Statement(_ACCOUNT.where(_c.id == bindparam("account_id"), _c.user_id == bindparam("user_id")))
 
@@ -42,8 +48,12 @@ def account_of(row: Row) -> Account:
         user_id=row["user_id"],
         broker=row["broker"],
         client_id=row["client_id"],
+        environment=row["environment"],
         is_active=row["is_active"],
         unlimited=row["unlimited"],
+        session=account_session(
+            Broker(row["broker"]), row["session_state"], row["session_valid_until"], row["session_reason"]
+        ),
         funds=funds_of(row),
         last_synced=row["last_synced"],
         created_at=row["created_at"],

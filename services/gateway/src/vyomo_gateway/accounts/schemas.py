@@ -8,9 +8,10 @@ from pydantic import BeforeValidator, Field, SecretStr, Strict, StringConstraint
 
 from vyomo_contracts.commands import Account
 from vyomo_contracts.money import Money
-from vyomo_contracts.vocabulary import Broker
+from vyomo_contracts.vocabulary import Broker, Environment
 from vyomo_gateway.edge.bodies import Body, Text
 from vyomo_gateway.edge.encoding import Time, View, number, optional_number, time_text
+from vyomo_gateway.logins.schemas import SessionView
 
 DEFAULT_CAPITAL = Decimal(100_000)
 
@@ -45,6 +46,8 @@ class AccountBody(Body):
     client_id: Annotated[str, StringConstraints(min_length=1, max_length=64, pattern=r"^[\x21-\x7e]+$")] = (
         Field(examples=["DEMO123"])
     )
+    environment: Environment = Environment.LIVE
+    """`sandbox`: the same protocol, spoken by the paper exchange; credentials are made up for you if you give none."""
     api_key: Secret | None = None
     api_secret: Secret | None = None
     password: Secret | None = None
@@ -65,7 +68,10 @@ class AccountView(View, frozen=True, kw_only=True):
     user_id: str
     broker: Broker
     client_id: str
+    environment: Environment
     is_active: bool
+    session: SessionView | None
+    """Whether the broker lets us in; null on paper, which always does."""
     balance: Decimal | None
     """null when the capital is unlimited."""
     unlimited: bool
@@ -83,7 +89,9 @@ class AccountView(View, frozen=True, kw_only=True):
             user_id=account.user_id,
             broker=account.broker,
             client_id=account.client_id,
+            environment=account.environment,
             is_active=account.is_active,
+            session=None if account.session is None else SessionView.of(account.session),
             balance=optional_number(account.funds.balance),
             unlimited=account.unlimited,
             margin_available=optional_number(account.funds.available),

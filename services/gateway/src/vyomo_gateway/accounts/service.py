@@ -1,7 +1,9 @@
 """Opening, listing and switching accounts."""
 
-from collections.abc import Mapping
+from base64 import b32encode
+from collections.abc import Callable, Mapping
 from decimal import Decimal
+from secrets import randbelow, token_bytes, token_hex
 from typing import Final, Literal
 
 from pydantic import SecretStr
@@ -9,7 +11,7 @@ from pydantic import SecretStr
 from vyomo_contracts.commands import Account, AccountReply, CreateAccount, SealedSecret, SetAccountActive
 from vyomo_contracts.messages import Problem
 from vyomo_contracts.reasons import ReasonCode
-from vyomo_contracts.vocabulary import Broker
+from vyomo_contracts.vocabulary import Broker, Environment
 from vyomo_gateway.accounts.reads import ACCOUNT_PAGE, ONE_ACCOUNT, account_of
 from vyomo_gateway.accounts.schemas import DEFAULT_CAPITAL, AccountBody, AccountsAnswer, AccountView
 from vyomo_gateway.commands import Commands
@@ -50,7 +52,9 @@ class AccountService:
         """
         if body.user_id not in {None, caller.user_id}:
             raise UserMismatchError
-        secrets, warnings = self._secrets(caller, body)
+        body, warnings = _for_sandbox(body)
+        secrets, ignored = self._secrets(caller, body)
+        warnings += ignored
         if body.initial_capital is not None and body.broker is not Broker.PAPER:
             warnings.append(f"initialCapital does not apply to {body.broker} accounts and was ignored")
         reply = await self._commands.create_account(
@@ -58,6 +62,7 @@ class AccountService:
                 principal=caller.principal,
                 broker=body.broker,
                 client_id=body.client_id,
+                environment=body.environment,
                 secrets=secrets,
                 initial_capital=_capital(body),
             )
@@ -122,6 +127,30 @@ class AccountService:
 
     def _place(self, caller: Caller, body: AccountBody, field: SecretField) -> SecretPlace:
         return SecretPlace(user_id=caller.user_id, broker=body.broker, client_id=body.client_id, field=field)
+
+
+def _for_sandbox(body: AccountBody) -> tuple[AccountBody, list[str]]:
+    """The request with made-up credentials where a sandbox account was given none, and sentences about what was ignored."""
+    if body.environment is Environment.LIVE:
+        return body, []
+    if body.broker is Broker.PAPER:
+        return body.model_copy(update={"environment": Environment.LIVE}), [
+            "environment does not apply to paper accounts and was ignored"
+        ]
+    made: dict[SecretField, tuple[str, SecretStr | None, Callable[[], str]]] = {
+        "apiKey": ("api_key", body.api_key, lambda: token_hex(8)),
+        "apiSecret": ("api_secret", body.api_secret, lambda: token_hex(16)),
+        "password": ("password", body.password, lambda: f"{randbelow(10_000):04d}"),
+        # Base32 of 160 bits, as authenticators take it.
+        "totpSecret": ("totp_secret", body.totp_secret, lambda: b32encode(token_bytes(20)).decode()),
+    }
+    return body.model_copy(
+        update={
+            made[field][0]: SecretStr(made[field][2]())
+            for field in SECRETS_NEEDED[body.broker]
+            if not made[field][1]
+        }
+    ), []
 
 
 def _capital(body: AccountBody) -> Decimal | None:

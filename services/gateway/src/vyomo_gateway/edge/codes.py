@@ -147,6 +147,19 @@ SHOWN: Final[Mapping[Code, Shown]] = {
     Code.DAY_ENDED: Shown("the day ended before the order traded in full"),
     Code.BROKER_REFUSED: Shown(f"the broker refused to cancel {_ORDER}; it is still OPEN"),
     Code.BROKER_UNREACHABLE: Shown(f"the broker could not be reached to cancel {_ORDER}; it is still OPEN"),
+    Code.SIGN_IN_REFUSED: Shown(
+        "zerodha refused the sign-in: TokenException: Token is invalid or has expired."
+    ),
+    Code.SIGN_IN_NOT_NEEDED: Shown("paper accounts need no login: orders can be placed at once"),
+    Code.LOGIN_NOT_BY_BROWSER: Shown("angel accounts sign in without a browser: POST to the same path"),
+    Code.LOGIN_STATE_INVALID: Shown(
+        "this login is not known, was finished before, or took longer than ten minutes; begin it anew",
+        "state",
+    ),
+    Code.CREDENTIALS_UNREADABLE: Shown("the stored credentials were sealed for another key; give them again"),
+    Code.SANDBOX_NOT_RUNNING: Shown(
+        "this installation has no sandbox of zerodha; start it with its doors open"
+    ),
     Code.OUTCOME_UNKNOWN: Shown("the broker has not said what became of the order; it is being found out"),
     Code.NOT_FOUND_AT_BROKER: Shown("the broker does not know the order: it was not placed"),
     Code.EXPIRED_UNSENT: Shown("not sent: no broker worker took the order before its deadline"),

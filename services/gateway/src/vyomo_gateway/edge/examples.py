@@ -9,7 +9,9 @@ _ACCOUNT: Final[Shown] = {
     "userId": "default_user",
     "broker": "paper",
     "clientId": "DEMO123",
+    "environment": "live",
     "isActive": True,
+    "session": None,
     "balance": 100000,
     "unlimited": False,
     "marginAvailable": 100000,
@@ -31,6 +33,7 @@ ACCOUNT_REQUESTS: Final[dict[str, Any]] = {
     "zerodha": {
         "value": {"broker": "zerodha", "clientId": "AB1234", "apiKey": "your key", "apiSecret": "your secret"}
     },
+    "zerodha, sandbox": {"value": {"broker": "zerodha", "clientId": "SB0001", "environment": "sandbox"}},
     "angel": {
         "value": {
             "broker": "angel",
@@ -40,6 +43,21 @@ ACCOUNT_REQUESTS: Final[dict[str, Any]] = {
             "totpSecret": "your TOTP secret",
         }
     },
+}
+LOGIN_PAGE: Final[Shown] = {
+    "success": True,
+    "loginUrl": "https://kite.zerodha.com/connect/login?v=3&api_key=your+key&redirect_params=state%3D...",
+    "expiresAt": "2026-02-12T08:10:00.000Z",
+}
+LOGIN_REQUESTS: Final[dict[str, Any]] = {
+    "angel, all stored": {"value": {}},
+    "angel, typed": {"value": {"password": "your PIN", "totp": "123456"}},
+    "zerodha, token of your own redirect": {"value": {"requestToken": "what Zerodha sent"}},
+}
+LOGGED_IN: Final[Shown] = {
+    "success": True,
+    "accountId": 2,
+    "session": {"state": "ACTIVE", "validUntil": "2026-02-13T00:30:00.000Z", "reason": None},
 }
 DEACTIVATION_REQUEST: Final[dict[str, Any]] = {
     "off": {"value": {"isActive": False}},

@@ -18,7 +18,11 @@ from vyomo_gateway.edge.shield import deny
 from vyomo_gateway.identity.addresses import Origins
 from vyomo_gateway.identity.authentication import Authenticator, Caller
 
-PUBLIC_PATHS: Final = frozenset({"/", "/docs", "/openapi.json", "/api/health"} | ASSET_PATHS)
+BROKER_CALLBACKS: Final = frozenset({"/api/brokers/zerodha/callback"})
+"""A browser comes there from the broker without a key; the state it brings says for whom."""
+PUBLIC_PATHS: Final = frozenset(
+    {"/", "/docs", "/openapi.json", "/api/health"} | BROKER_CALLBACKS | ASSET_PATHS
+)
 _READING: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 _CALLER: Final = "vyomo.caller"
 

@@ -4,7 +4,7 @@ from typing import Final
 
 from asyncpg.exceptions import UniqueViolationError
 
-from vyomo_contracts.commands import Account, CreateAccount, SetAccountActive
+from vyomo_contracts.commands import Account, CreateAccount, SetAccountActive, account_session
 from vyomo_contracts.portfolio import Funds
 from vyomo_contracts.vocabulary import TERMINAL_STATES, Broker
 from vyomo_ledger.sequence import TRANSACTION_SQL
@@ -28,16 +28,16 @@ class OpenOrdersError(Exception):
 
 _COMPONENT: Final = "order-router"
 _ACCOUNT: Final = """
-    id, user_id, broker, client_id, is_active, unlimited, balance, margin_used, margin_available, funds_version,
+    id, user_id, broker, client_id, environment, is_active, unlimited, balance, margin_used, margin_available, funds_version,
     last_synced, created_at, updated_at
 """
 _CREATE: Final = f"""
 WITH account AS (
     INSERT INTO accounts.broker_accounts (
         user_id, broker, client_id, api_key, api_secret, password, totp_secret, unlimited, initial_capital, balance,
-        margin_available, created_at, updated_at
+        margin_available, created_at, updated_at, environment
     )
-    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $9, $9, $10, $10)
+    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $9, $9, $10, $10, $12)
     RETURNING {_ACCOUNT}
 ), lanes AS (
     INSERT INTO ledger.lanes (account_id, lane, user_id, broker, trading)
@@ -47,7 +47,7 @@ WITH account AS (
     INSERT INTO ledger.account_events (sequence, account_id, user_id, type, body, recorded_at)
     SELECT {TRANSACTION_SQL} | 1, id, user_id, 'account.opened', $11::jsonb, $10 FROM account
 )
-SELECT * FROM account
+SELECT *, NULL AS session_state, NULL::timestamptz AS session_valid_until, NULL AS session_reason FROM account
 """
 # The lane's lock keeps new orders out until the switch is committed, so none slips in behind the check.
 _LOCK: Final = """
@@ -64,7 +64,8 @@ WITH account AS (
     INSERT INTO ledger.account_events (sequence, account_id, user_id, type, body, recorded_at)
     SELECT {TRANSACTION_SQL} | 1, id, user_id, 'account.switched', $4::jsonb, $3 FROM account
 )
-SELECT * FROM account
+SELECT account.*, s.state AS session_state, s.valid_until AS session_valid_until, s.reason AS session_reason
+FROM account LEFT JOIN accounts.broker_sessions s ON s.account_id = account.id
 """
 
 
@@ -97,8 +98,10 @@ class AccountStore:
                         command.principal,
                         broker=command.broker,
                         client_id=command.client_id,
+                        environment=command.environment,
                         secrets=sorted(sealed),
                     ),
+                    command.environment,
                 )
         except UniqueViolationError as error:
             raise AccountExistsError from error
@@ -133,8 +136,12 @@ def _account(row: Row) -> Account:
         user_id=row["user_id"],
         broker=broker,
         client_id=row["client_id"],
+        environment=row["environment"],
         is_active=row["is_active"],
         unlimited=row["unlimited"],
+        session=account_session(
+            broker, row["session_state"], row["session_valid_until"], row["session_reason"]
+        ),
         funds=Funds(
             account_id=row["id"],
             user_id=row["user_id"],

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from vyomo_contracts.portfolio import Position
 from vyomo_contracts.risk import AccountTrading, Control, OrderRate, RiskLimits
-from vyomo_contracts.vocabulary import WORKING_STATES, Broker, ControlCause, TradingState
+from vyomo_contracts.vocabulary import WORKING_STATES, Broker, ControlCause, Environment, TradingState
 from vyomo_ledger.writing.controls import CONTROL_COLUMNS, covers
 from vyomo_order_router.domain.limits import effective_limits, new_orders_per_second
 from vyomo_order_router.domain.risk import Holding, OpenOrder, Standing
@@ -20,8 +20,8 @@ RECENT_ORDERS: Final = 200
 _WORKING: Final = ", ".join(f"'{state}'" for state in sorted(WORKING_STATES))
 
 _ACCOUNTS: Final = """
-SELECT l.account_id, l.user_id, l.broker, l.trading, l.risk_version, u.limits AS of_user, a.limits AS of_account
-FROM ledger.lanes l
+SELECT l.account_id, l.user_id, l.broker, b.environment, l.trading, l.risk_version, u.limits AS of_user, a.limits AS of_account
+FROM ledger.lanes l JOIN accounts.broker_accounts b ON b.id = l.account_id
 LEFT JOIN ledger.risk_limits u ON u.user_id = l.user_id AND u.account_id = 0
 LEFT JOIN ledger.risk_limits a ON a.user_id = l.user_id AND a.account_id = l.account_id
 WHERE l.lane = 'ACCEPT' AND l.account_id = ANY($1::bigint[])
@@ -96,6 +96,7 @@ class RiskAccount:
     account_id: int
     user_id: str
     broker: Broker
+    environment: Environment
     trading: TradingState
     risk_version: int
     limits: RiskLimits
@@ -214,6 +215,7 @@ class RiskStore:
             account_id=row["account_id"],
             user_id=row["user_id"],
             broker=broker,
+            environment=Environment(row["environment"]),
             trading=TradingState(row["trading"]),
             risk_version=row["risk_version"],
             limits=limits,

@@ -1,0 +1,1 @@
+"""Signing in at brokers: where to, with what, and what came of it."""
