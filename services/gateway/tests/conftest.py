@@ -356,6 +356,7 @@ async def _open_edge(postgres_url: str, nats_url: str, keys_dir: Path) -> AsyncG
         postgres_url=SecretStr(postgres_url),
         keys_dir=keys_dir,
         request_timeout_seconds=2.0,
+        sandbox_kite_url="http://127.0.0.1:3012",
     )
     async with (
         record_world(postgres_url, nats_url) as world,

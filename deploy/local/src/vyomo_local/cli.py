@@ -9,6 +9,7 @@ from vyomo_local import outside
 from vyomo_local.api_keys import add_key_commands, manage_keys
 from vyomo_local.audit import add_audit_commands, audit
 from vyomo_local.dead_letters import add_dead_letter_commands, manage_dead_letters
+from vyomo_local.sandbox import add_sandbox_options, sandbox
 from vyomo_local.state import StateFolder, default_state_folder
 from vyomo_local.system import DEFAULT_HTTP_PORT, VYOMO, System
 
@@ -101,6 +102,13 @@ def _parser() -> argparse.ArgumentParser:
         "events-url",
         "print the URL at which the bus's read-only user hears events (it holds a password)",
         "VYOMO_EVENTS_URL=$(./vyomo events-url) .vyomo/venv/bin/python examples/event_subscriber.py",
+    )
+    add_sandbox_options(
+        add(
+            "sandbox",
+            "print what a program for Zerodha or Angel One needs to trade on a paper account (fresh secrets, told once)",
+            "./vyomo sandbox kite --account 1 --json",
+        )
     )
     letters = add(
         "dead-letters",
@@ -206,6 +214,10 @@ def _key(options: argparse.Namespace, state: StateFolder, *_: object) -> int:
     return key(state) if options.action is None else manage_keys(state, options)
 
 
+def _sandbox(options: argparse.Namespace, state: StateFolder, *_: object) -> int:
+    return sandbox(state, options)
+
+
 def _dead_letters(options: argparse.Namespace, state: StateFolder, *_: object) -> int:
     return manage_dead_letters(state, options)
 
@@ -276,6 +288,7 @@ _COMMANDS: dict[str, Callable[[argparse.Namespace, StateFolder, System, list[str
     "audit": _audit,
     "events-url": _events_url,
     "logs": _logs,
+    "sandbox": _sandbox,
     "dead-letters": _dead_letters,
     "doctor": _doctor,
     "check": _check,

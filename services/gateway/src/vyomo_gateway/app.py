@@ -26,6 +26,7 @@ from vyomo_gateway.orders.fast_lane import FastLane
 from vyomo_gateway.orders.schemas import OrderBody
 from vyomo_gateway.portfolio.endpoints import router as portfolio
 from vyomo_gateway.risk.endpoints import router as risk
+from vyomo_gateway.sandbox.endpoints import router as sandbox
 from vyomo_gateway.services import Services
 from vyomo_gateway.system.endpoints import router as system
 
@@ -50,7 +51,7 @@ def create_app(services: Services) -> FastAPI:
         redirect_slashes=False,
     )
     app.state.services = services
-    for router in (accounts, logins, callbacks, orders, portfolio, market, risk, events, system):
+    for router in (accounts, logins, callbacks, sandbox, orders, portfolio, market, risk, events, system):
         app.include_router(router)
     register_error_handlers(app)
     install_docs_page(app)

@@ -25,6 +25,7 @@ from vyomo_gateway.portfolio.service import PortfolioService
 from vyomo_gateway.reading import Records
 from vyomo_gateway.risk.commands import RiskCommands
 from vyomo_gateway.risk.service import RiskService
+from vyomo_gateway.sandbox.service import SandboxService
 from vyomo_gateway.services import Services
 from vyomo_gateway.settings import GatewaySettings
 from vyomo_gateway.system.service import HealthService
@@ -80,6 +81,12 @@ async def open_gateway(settings: GatewaySettings) -> AsyncGenerator[ASGIApp]:
                 sealer,
                 partitions=settings.partitions,
                 timeout_seconds=settings.request_timeout_seconds,
+            ),
+            sandbox=SandboxService(
+                database,
+                sealer,
+                clock,
+                {"kite": settings.sandbox_kite_url, "smartapi": settings.sandbox_smartapi_url},
             ),
             orders=orders,
             place_order=OrderPlacer(orders, identifiers),

@@ -17,6 +17,7 @@ from vyomo_gateway.orders.placing import OrderPlacer
 from vyomo_gateway.orders.service import OrderService
 from vyomo_gateway.portfolio.service import PortfolioService
 from vyomo_gateway.risk.service import RiskService
+from vyomo_gateway.sandbox.service import SandboxService
 from vyomo_gateway.system.service import HealthService
 
 
@@ -26,6 +27,7 @@ class Services:
     origins: Origins
     accounts: AccountService
     logins: LoginService
+    sandbox: SandboxService
     orders: OrderService
     place_order: OrderPlacer
     portfolio: PortfolioService

@@ -17,6 +17,10 @@ class GatewaySettings(ServiceSettings):
     insecure: bool = False
     """Listen on a public address without TLS in front. Keys then cross the network in the clear."""
 
+    sandbox_kite_url: str | None = None
+    """Root of the paper exchange's Kite front door, as its clients reach it. None: there is none."""
+    sandbox_smartapi_url: str | None = None
+
     trusted_proxies: str = ""
     """Addresses or networks, with commas between, whose `X-Forwarded-For` tells where a request came from: `10.0.0.0/8,192.0.2.7`."""
 

@@ -36,6 +36,10 @@ SHOWN: Final[Mapping[Code, Shown]] = {
     Code.ACCOUNT_INACTIVE: Shown(
         'account 1 is inactive; activate it with PATCH {"isActive": true} first', "accountId"
     ),
+    Code.NOT_A_PAPER_ACCOUNT: Shown(
+        "account 2 is at zerodha: only paper accounts get credentials of their own for the sandbox",
+        "accountId",
+    ),
     Code.ACCOUNT_HAS_OPEN_ORDERS: Shown("account 1 has open orders (2); cancel them first", "accountId"),
     Code.SESSION_NOT_FOUND: Shown("you have no session 7", "sessionId"),
     Code.UNKNOWN_SYMBOL: Shown(

@@ -78,6 +78,7 @@ class Prices:
         self._past = SeededMarket(seed)
         self._subscriptions: list[Subscription] = []
         self._wanted = asyncio.Event()
+        self._turn = 0
 
     @asynccontextmanager
     async def running(self) -> AsyncGenerator[None]:
@@ -160,7 +161,7 @@ class Prices:
             now = self._clock.now()
             await asyncio.sleep((time_of(snapshot_at(now) + 1) - now) / timedelta(seconds=1))
             try:
-                await self._show(snapshot_at(self._clock.now()))
+                await self._show()
             except RecordUnavailableError as error:
                 log.warning("door.prices_unavailable", why=str(error))
                 await asyncio.sleep(_RETRY_SECONDS)
@@ -168,10 +169,12 @@ class Prices:
                 log.exception("door.prices_failed")
                 await asyncio.sleep(_RETRY_SECONDS)
 
-    async def _show(self, number: int) -> None:
+    async def _show(self) -> None:
         keys = sorted({key for each in self._subscriptions for key in each.keys})
         if len(keys) > EVERY_SNAPSHOT_MAX:
-            keys = keys[number % TURNS :: TURNS]
+            # A turn of its own: a snapshot that was missed in a busy moment must not be the same quarter's turn again and again.
+            self._turn = (self._turn + 1) % TURNS
+            keys = keys[self._turn :: TURNS]
         for start in range(0, len(keys), EVERY_SNAPSHOT_MAX):
             shown = await self.now(keys[start : start + EVERY_SNAPSHOT_MAX])
             for subscription in list(self._subscriptions):
