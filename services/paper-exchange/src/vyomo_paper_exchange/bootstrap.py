@@ -21,6 +21,7 @@ from vyomo_paper_exchange.domain.market.market import SeededMarket
 from vyomo_paper_exchange.domain.matching import Consumption
 from vyomo_paper_exchange.domain.sessions import AlwaysOpen, MarketHours
 from vyomo_paper_exchange.domain.working import RestingOrders
+from vyomo_paper_exchange.doors.reconciling import DoorReconciler
 from vyomo_paper_exchange.doors.record import DoorRecord
 from vyomo_paper_exchange.executor import PaperExecutor
 from vyomo_paper_exchange.handlers import SOURCE, MarketFeed
@@ -107,6 +108,7 @@ async def paper_exchange(
                 clock=clock,
             )
         )
+        await stack.enter_async_context(DoorReconciler(ledger, door_record, clock).running())
         loops = [asyncio.create_task(executor.watch()), asyncio.create_task(days.watch())]
         try:
             yield executor

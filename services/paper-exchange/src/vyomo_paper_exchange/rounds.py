@@ -1,13 +1,12 @@
 """Between a ledger transaction and a round of the exchange: load what the round needs, and write what it decided."""
 
 from collections.abc import Iterable
-from dataclasses import replace
 from datetime import date, datetime, time
 from decimal import Decimal
 
-from vyomo_contracts.lifecycle import Illegal, Stale
+from vyomo_contracts.lifecycle import Illegal, OrderUpdate, Stale
 from vyomo_contracts.money import ZERO
-from vyomo_contracts.vocabulary import Exchange, OrderState, Origin
+from vyomo_contracts.vocabulary import Exchange, Origin
 from vyomo_ledger.writing import LedgerTransaction, Step
 from vyomo_paper_exchange.adapters.catalogue import Listings
 from vyomo_paper_exchange.adapters.store import AccountRows, VenueStore
@@ -164,20 +163,20 @@ class Rounds:
 
 
 def _recorded(outcome: Outcome) -> Outcome:
-    """What the record is told of an order of its own, or of a change that was asked for there of an order placed at a door: such an
-    order's fills come with the reading of the venue's books, once and under one name.
+    """What the record is told. Of an order that was placed at a door, and for which a change was asked for in the record, only that the
+    change was carried out or refused: what the order is now comes with the reading of the venue's books, its fills included, once.
     """
     order, update = outcome.order, outcome.update
-    if order.origin is Origin.VYOMO or not update.clears_pending_action:
+    if order.origin is Origin.VYOMO:
         return outcome
-    is_cancelled = update.state is OrderState.CANCELLED and not outcome.fills
-    learnt = replace(
-        update,
-        state=OrderState.CANCELLED if is_cancelled else order.state,
-        filled_quantity=None,
-        average_price=None,
+    answered = OrderUpdate(
+        state=order.state,
+        at=update.at,
+        reason_code=update.reason_code,
+        reason=update.reason,
+        clears_pending_action=True,
     )
-    return Outcome(order, learnt)
+    return Outcome(order, answered)
 
 
 def _last_price(view: MarketView, exchange: Exchange, symbol: str) -> Decimal:

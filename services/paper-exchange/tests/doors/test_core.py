@@ -15,19 +15,17 @@ from vyomo_contracts.vocabulary import (
     OrderType,
     Product,
     TransactionType,
-    Validity,
 )
 from vyomo_paper_exchange.doors.orders import (
     DoorAccount,
     DoorOrder,
-    NewOrder,
     OrderChange,
     Placed,
     Refused,
     Step,
 )
 from vyomo_paper_exchange.doors.venue import DoorVenue
-from vyomo_paper_exchange.testing.doors import ROOT_KEYS, door_venue, give_login, make_sandbox
+from vyomo_paper_exchange.testing.doors import ROOT_KEYS, door_venue, give_login, make_sandbox, new_order
 from vyomo_paper_exchange.testing.venue import Venue
 
 
@@ -43,28 +41,17 @@ def account(venue: Venue, *, is_linked: bool = True) -> DoorAccount:
     )
 
 
-def buy(**changes: Any) -> NewOrder:
-    terms: dict[str, Any] = {
-        "exchange": Exchange.NSE,
-        "symbol": "RELIANCE",
-        "transaction_type": TransactionType.BUY,
-        "order_type": OrderType.MARKET,
-        "product": Product.MIS,
-        "validity": Validity.DAY,
-        "quantity": 10,
-    }
-    return NewOrder(**(terms | changes))
-
-
 async def resting(venue: Venue, doors: DoorVenue, ticks_above: int = 20, **changes: Any) -> DoorOrder:
     price = await venue.last_price() + ticks_above * Decimal("0.10")
     terms = {"order_type": OrderType.LIMIT, "transaction_type": TransactionType.SELL, "price": price}
-    placed = await doors.desk.place(account(venue), "kite", buy(**(terms | changes)))
+    placed = await doors.desk.place(account(venue), "kite", new_order(**(terms | changes)))
     return placed.order
 
 
 async def test_market_order_trades_at_once_on_the_same_books(venue: Venue, doors: DoorVenue) -> None:
-    placed = await doors.desk.place(account(venue), "kite", buy(tag="t1", details={"variety": "regular"}))
+    placed = await doors.desk.place(
+        account(venue), "kite", new_order(tag="t1", details={"variety": "regular"})
+    )
 
     order = placed.order
     assert (order.working.state, order.working.filled_quantity) == (OrderState.FILLED, 10)
@@ -80,8 +67,8 @@ async def test_market_order_trades_at_once_on_the_same_books(venue: Venue, doors
 
 
 async def test_history_has_every_step_on_the_way(venue: Venue, doors: DoorVenue) -> None:
-    placed = await doors.desk.place(account(venue), "kite", buy())
-    rejected = await doors.desk.place(account(venue), "kite", buy(quantity=100_000))
+    placed = await doors.desk.place(account(venue), "kite", new_order())
+    rejected = await doors.desk.place(account(venue), "kite", new_order(quantity=100_000))
 
     steps = await doors.books.history(placed.order)
     assert [row.step for row in steps] == [
@@ -154,7 +141,7 @@ async def test_market_comes_to_a_resting_order_and_whoever_listens_hears_of_it(
     order = await resting(venue, doors, ticks_above=5)
     await venue.until_rest(0)
     stop()
-    await doors.desk.place(account(venue), "kite", buy())
+    await doors.desk.place(account(venue), "kite", new_order())
 
     assert heard[0] == (order.filing.order_id, Step.OPEN)
     assert heard[-1] == (order.filing.order_id, Step.COMPLETE)
@@ -176,7 +163,7 @@ async def test_resting_door_order_survives_a_restart(venue: Venue, doors: DoorVe
 async def test_native_orders_and_door_orders_share_one_account(venue: Venue, doors: DoorVenue) -> None:
     await venue.execute()
     await doors.desk.place(
-        account(venue), "kite", buy(transaction_type=TransactionType.SELL, order_type=OrderType.MARKET)
+        account(venue), "kite", new_order(transaction_type=TransactionType.SELL, order_type=OrderType.MARKET)
     )
 
     (position,) = await doors.books.positions(account(venue))
@@ -190,7 +177,7 @@ async def test_sandbox_account_is_the_venues_alone(venue: Venue, doors: DoorVenu
     make_sandbox(database_url, venue.record.account)
     mine = account(venue, is_linked=False)
 
-    placed = await doors.desk.place(mine, "kite", buy())
+    placed = await doors.desk.place(mine, "kite", new_order())
     await resting(venue, doors, ticks_above=5)
     await venue.until_rest(0)
 
@@ -207,10 +194,12 @@ async def test_check_finds_what_a_broker_finds_before_it_takes_an_order(
     venue: Venue, doors: DoorVenue
 ) -> None:
     wrong = {
-        ReasonCode.UNKNOWN_SYMBOL: buy(symbol="NOSUCH"),
-        ReasonCode.PRICE_OFF_TICK: buy(order_type=OrderType.LIMIT, price=Decimal("250.503")),
-        ReasonCode.PRODUCT_NOT_ALLOWED: buy(product=Product.NRML),
-        ReasonCode.QUANTITY_NOT_LOT_MULTIPLE: buy(exchange=Exchange.NFO, symbol="", product=Product.NRML),
+        ReasonCode.UNKNOWN_SYMBOL: new_order(symbol="NOSUCH"),
+        ReasonCode.PRICE_OFF_TICK: new_order(order_type=OrderType.LIMIT, price=Decimal("250.503")),
+        ReasonCode.PRODUCT_NOT_ALLOWED: new_order(product=Product.NRML),
+        ReasonCode.QUANTITY_NOT_LOT_MULTIPLE: new_order(
+            exchange=Exchange.NFO, symbol="", product=Product.NRML
+        ),
     }
     symbols = [
         each.instrument.symbol
@@ -218,7 +207,7 @@ async def test_check_finds_what_a_broker_finds_before_it_takes_an_order(
         for each in page
         if each.instrument.lot_size > 10
     ]
-    wrong[ReasonCode.QUANTITY_NOT_LOT_MULTIPLE] = buy(
+    wrong[ReasonCode.QUANTITY_NOT_LOT_MULTIPLE] = new_order(
         exchange=Exchange.NFO, symbol=symbols[0], product=Product.NRML
     )
 
@@ -226,12 +215,12 @@ async def test_check_finds_what_a_broker_finds_before_it_takes_an_order(
         refusal = await doors.desk.check(account(venue), order)
         assert refusal is not None
         assert refusal.code is code
-    assert await doors.desk.check(account(venue), buy()) is None
+    assert await doors.desk.check(account(venue), new_order()) is None
 
 
 async def test_money_and_the_margin_of_one_more_order(venue: Venue, doors: DoorVenue) -> None:
     before = await doors.books.money(account(venue))
-    placed = await doors.desk.place(account(venue), "kite", buy())
+    placed = await doors.desk.place(account(venue), "kite", new_order())
     after = await doors.books.money(account(venue))
 
     assert before.used == ZERO

@@ -2,14 +2,16 @@
 
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
-from typing import Final, NamedTuple, get_args
+from typing import Any, Final, NamedTuple, get_args
 
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 from pydantic import SecretStr
 
+from vyomo_contracts.vocabulary import Exchange, OrderType, Product, TransactionType, Validity
 from vyomo_ledger.door_logins import DoorProtocol, DoorSecret, door_secret_place
 from vyomo_paper_exchange.doors.kite.app import create_kite_app
 from vyomo_paper_exchange.doors.logins import Profile
+from vyomo_paper_exchange.doors.orders import NewOrder
 from vyomo_paper_exchange.doors.venue import DoorVenue, open_venue
 from vyomo_paper_exchange.testing.venue import Venue
 from vyomo_service_kit.sealing import Opener, Sealer
@@ -35,6 +37,20 @@ _COLUMNS: Final[Mapping[DoorSecret, str]] = {
     "pin": "pin",
     "totpSecret": "totp_secret",
 }
+
+
+def new_order(**changes: Any) -> NewOrder:
+    """To buy ten RELIANCE at the market."""
+    terms: dict[str, Any] = {
+        "exchange": Exchange.NSE,
+        "symbol": "RELIANCE",
+        "transaction_type": TransactionType.BUY,
+        "order_type": OrderType.MARKET,
+        "product": Product.MIS,
+        "validity": Validity.DAY,
+        "quantity": 10,
+    }
+    return NewOrder(**(terms | changes))
 
 
 @asynccontextmanager
