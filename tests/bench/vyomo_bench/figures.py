@@ -79,6 +79,8 @@ FIGURES: Final = (
     Figure(key="zerodha_full_decoded_per_s", title="Kite full packets decoded on one core", unit="/s"),
     Figure(key="angel_quotes_decoded_per_s", title="SmartAPI quote packets decoded on one core", unit="/s", at_least=200_000),
     Figure(key="angel_snap_quotes_decoded_per_s", title="SmartAPI snap-quote packets decoded on one core", unit="/s"),
+    Figure(key="door_ticks_per_s", title="Kite front door, 3,000 instruments on one session, full mode", unit="ticks/s", at_least=3000),
+    Figure(key="door_ticks_lost", title="Kite front door, ticks that were due and did not come", unit="", at_most=0),
     Figure(key="cold_start_s", title="Cold start to the first accepted order", unit="s"),
     Figure(key="warm_start_s", title="Warm start to the first accepted order", unit="s", at_most=6),
     Figure(key="memory_pss_mb", title="Memory of all processes (PSS)", unit="MB", at_most=800),

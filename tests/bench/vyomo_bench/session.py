@@ -15,6 +15,7 @@ from .decoding import decoding
 from .errors import BenchError
 from .figures import Value, with_ratios
 from .folders import own_folder
+from .front_door import front_door
 from .live_shaped import live_shaped
 from .record import Record
 from .sizes import ACCOUNTS, SYMBOLS, Sizes
@@ -38,6 +39,7 @@ _SCENARIOS: Sequence[Scenario] = (
     ("8 and 32 clients", scenarios.accept_crowded),
     ("64 clients on one account", scenarios.filled_on_one_account),
     ("256 clients", scenarios.filled_by_many),
+    ("front door", front_door),
 )
 
 _BEGAN = time.monotonic()

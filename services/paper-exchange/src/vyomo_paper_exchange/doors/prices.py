@@ -27,8 +27,8 @@ log = structlog.get_logger()
 EVERY_SNAPSHOT_MAX: Final = 250
 """Up to so many instruments are shown at every snapshot."""
 TURNS: Final = 4
-_YIELD_EACH: Final = 50
-"""Orders must not wait for a long list of prices: the loop is let go after so many."""
+_YIELD_EACH: Final = 8
+"""Orders must not wait for a long list of prices: the loop is let go after so many. An instrument's first price of the day costs milliseconds."""
 _RETRY_SECONDS: Final = 1.0
 
 
