@@ -58,11 +58,7 @@ class Rounds:
 
     def session(self, exchange: Exchange, day: date) -> tuple[datetime, datetime] | None:
         """When the exchange opens and closes on a day; None where it does not, or where the tables end."""
-        try:
-            session = self._sessions.phase(exchange, ist(day, time(12))).session
-        except SessionTableExhaustedError:
-            return None
-        return None if session is None else (session.opens_at, session.closes_at)
+        return day_session(self._sessions, exchange, day)
 
     async def begin(
         self,
@@ -160,6 +156,14 @@ class Rounds:
             return final_price(listing, self._market, settled_at)
 
         roll_day(book, view.day, settlement_price)
+
+
+def day_session(sessions: SessionClock, exchange: Exchange, day: date) -> tuple[datetime, datetime] | None:
+    try:
+        session = sessions.phase(exchange, ist(day, time(12))).session
+    except SessionTableExhaustedError:
+        return None
+    return None if session is None else (session.opens_at, session.closes_at)
 
 
 def _recorded(outcome: Outcome) -> Outcome:

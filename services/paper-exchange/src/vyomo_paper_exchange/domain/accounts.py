@@ -133,6 +133,12 @@ class AccountBook:
         self.changed.add(key)
         self._touch(key)
 
+    def put_position(self, key: GroupKey, position: PositionState) -> None:
+        """Replace a position as a whole; its money is valued anew."""
+        self.positions[key] = position
+        self.changed.add(key)
+        self._touch(key)
+
     def realise(self, profit: Decimal) -> None:
         if profit:
             self.account = self.account._replace(realised=self.account.realised + profit)

@@ -10,6 +10,7 @@ import structlog
 from vyomo_contracts.orders import Order, OrderModification
 from vyomo_contracts.reasons import ReasonCode
 from vyomo_paper_exchange.domain.admission import protection_of
+from vyomo_paper_exchange.domain.conversion import Conversion, convert
 from vyomo_paper_exchange.domain.execution import Round
 from vyomo_paper_exchange.domain.refusals import Refusal
 from vyomo_paper_exchange.domain.rules import check_rules
@@ -87,6 +88,12 @@ class Desk:
 
     async def cancel(self, account: DoorAccount, door: Door, order_id: str) -> Result:
         return await self._submit(_Request(account, door, order_id=order_id))
+
+    async def convert(self, account: DoorAccount, wanted: Conversion) -> Refusal | None:
+        """Turn a position of one product into another; None where it was done."""
+        work = _Converting(account.account_id, wanted)
+        await self._executor.serve_door({account.account_id}, [(wanted.exchange, wanted.symbol)], (), work)
+        return work.refusal
 
     async def drain(self) -> None:
         await self._batcher.drain()
@@ -182,6 +189,18 @@ class _Attempt:
         (outcome,) = round_.outcomes[count:]
         if outcome.update.reason_code is not None and outcome.update.modified is None:
             self._refusals[place] = Refusal(outcome.update.reason_code, outcome.update.reason or "")
+
+
+class _Converting:
+    def __init__(self, account_id: int, wanted: Conversion) -> None:
+        self._account_id = account_id
+        self._wanted = wanted
+        self.refusal: Refusal | None = None
+
+    async def run(self, connection: Connection, round_: Round) -> Written:
+        del connection
+        self.refusal = convert(round_.books[self._account_id], self._wanted)
+        return Written()
 
 
 def _modification(change: OrderChange) -> OrderModification:

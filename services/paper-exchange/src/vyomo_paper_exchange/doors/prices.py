@@ -17,7 +17,9 @@ from vyomo_contracts.instruments import Quote
 from vyomo_contracts.vocabulary import Exchange
 from vyomo_paper_exchange.domain.market.market import DayPrices, Listing, SeededMarket
 from vyomo_paper_exchange.domain.market.pricing import snapshot_at, time_of
-from vyomo_paper_exchange.rounds import Rounds
+from vyomo_paper_exchange.domain.sessions import MarketHours
+from vyomo_paper_exchange.domain.times import trading_day
+from vyomo_paper_exchange.rounds import Rounds, day_session
 from vyomo_service_kit.clock import Clock
 from vyomo_service_kit.database import RecordUnavailableError
 from vyomo_service_kit.runtime import cancel_and_wait
@@ -29,6 +31,9 @@ EVERY_SNAPSHOT_MAX: Final = 250
 TURNS: Final = 4
 _YIELD_EACH: Final = 8
 """Orders must not wait for a long list of prices: the loop is let go after so many. An instrument's first price of the day costs milliseconds."""
+_CANDLES_EACH: Final = 4
+_LONG_CANDLE: Final = 3_000
+"""Snapshots. The extremes of a longer one take milliseconds, so each lets the loop go."""
 _RETRY_SECONDS: Final = 1.0
 
 
@@ -59,6 +64,8 @@ class Candle(NamedTuple):
     volume: int
 
 
+_HOURS: Final = MarketHours()
+
 PriceListener = Callable[[Sequence[tuple[str, Priced]]], None]
 
 
@@ -79,6 +86,7 @@ class Prices:
         self._subscriptions: list[Subscription] = []
         self._wanted = asyncio.Event()
         self._turn = 0
+        self._drawing = asyncio.Lock()
 
     @asynccontextmanager
     async def running(self) -> AsyncGenerator[None]:
@@ -120,20 +128,27 @@ class Prices:
         return {key: listing for key, listing in found.items() if listing is not None}
 
     def session(self, exchange: Exchange, day: date) -> tuple[datetime, datetime] | None:
-        """When the exchange opens and closes on a day; None for a day it does not, or that nobody knows of."""
-        return self._rounds.session(exchange, day)
+        """When candles of a day begin and end; None for a day without any, or that nobody knows of.
+
+        Days that are over have the exchange's own hours, also where the built-in market never closes: that is what programs expect
+        of the past, and a fourth of the work.
+        """
+        today = trading_day(self._clock.now())
+        return self._rounds.session(exchange, day) if day >= today else day_session(_HOURS, exchange, day)
 
     async def candles(self, listing: Listing, starts: Sequence[datetime], length: timedelta) -> list[Candle]:
         """One for each start that lies in the past; the last one may still be growing."""
         candles: list[Candle] = []
         now = snapshot_at(self._clock.now())
-        for place, start in enumerate(starts):
-            first, last = snapshot_at(start), min(snapshot_at(start + length) - 1, now)
-            if first > last:
-                break
-            candles.append(self._candle(listing, start, last))
-            if place % _YIELD_EACH == _YIELD_EACH - 1:
-                await asyncio.sleep(0)
+        # One request after the other: however many ask, orders share the processor with one of them.
+        async with self._drawing:
+            for place, start in enumerate(starts):
+                first, last = snapshot_at(start), min(snapshot_at(start + length) - 1, now)
+                if first > last:
+                    break
+                candles.append(Candle(start, *self._past.stretch(listing, first, last)))
+                if place % _CANDLES_EACH == 0 or last - first > _LONG_CANDLE:
+                    await asyncio.sleep(0)
         return candles
 
     def subscribe(self, listener: PriceListener) -> Subscription:
@@ -145,13 +160,6 @@ class Prices:
     def unsubscribe(self, subscription: Subscription) -> None:
         if subscription in self._subscriptions:
             self._subscriptions.remove(subscription)
-
-    def _candle(self, listing: Listing, start: datetime, last: int) -> Candle:
-        prices = self._past.day(listing, time_of(last), start)
-        snapshot = prices.snapshot
-        return Candle(
-            start, prices.opening, prices.high, prices.low, snapshot.last_price, max(snapshot.volume, 0)
-        )
 
     async def _stream(self) -> None:
         while True:

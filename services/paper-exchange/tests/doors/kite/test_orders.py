@@ -171,7 +171,6 @@ async def test_other_varieties_and_calls_answer_with_kites_own_error(kite: KiteW
         assert (await kite.refused("GET", path))[:2] == (403, "PermissionException")
     assert (await kite.refused("GET", "/nowhere"))[:2] == (404, "GeneralException")
     assert (await kite.refused("PATCH", "/orders"))[:2] == (405, "GeneralException")
-    assert (await kite.refused("PUT", "/portfolio/positions", data={}))[:2] == (400, "InputException")
 
 
 async def test_unknown_order_is_not_found(kite: KiteWorld) -> None:

@@ -62,6 +62,61 @@ async def test_holdings_after_a_night(kite: KiteWorld) -> None:
     assert compact["quantity"] == 10
 
 
+async def test_position_is_converted_with_its_cost_and_back(kite: KiteWorld) -> None:
+    await kite.place()
+    (before,) = (await kite.data("GET", "/portfolio/positions"))["net"]
+    form = {
+        "exchange": "NSE",
+        "tradingsymbol": "RELIANCE",
+        "transaction_type": "BUY",
+        "position_type": "day",
+        "quantity": "6",
+        "old_product": "MIS",
+        "new_product": "CNC",
+    }
+
+    assert await kite.data("PUT", "/portfolio/positions", data=form) is True
+
+    net = {row["product"]: row for row in (await kite.data("GET", "/portfolio/positions"))["net"]}
+    assert {product: row["quantity"] for product, row in net.items()} == {"CNC": 6, "MIS": 4}
+    assert net["CNC"]["buy_value"] + net["MIS"]["buy_value"] == pytest.approx(before["buy_value"])
+    back = form | {"old_product": "CNC", "new_product": "MIS"}
+    assert await kite.data("PUT", "/portfolio/positions", data=back) is True
+    net = {row["product"]: row for row in (await kite.data("GET", "/portfolio/positions"))["net"]}
+    assert net["MIS"]["buy_value"] == pytest.approx(before["buy_value"])
+    assert {product: row["quantity"] for product, row in net.items()} == {"MIS": 10}
+    known = await kite.venue.record.rows("SELECT product, quantity FROM accounts.positions")
+    assert {row["product"]: row["quantity"] for row in known} == {"MIS": 10, "CNC": 0}
+    wrong = (
+        ({"quantity": "11"}, "HoldingException"),
+        ({"new_product": "NRML"}, "InputException"),
+        ({"position_type": "week"}, "InputException"),
+        ({"position_type": "overnight"}, "HoldingException"),
+        ({"transaction_type": "SELL"}, "InputException"),
+    )
+    for changes, kind in wrong:
+        assert (await kite.refused("PUT", "/portfolio/positions", data=form | changes))[:2] == (400, kind)
+
+
+async def test_conversion_that_the_money_does_not_cover_is_refused(kite: KiteWorld) -> None:
+    last = await kite.venue.last_price()
+    quantity = int(200_000 / last)
+    await kite.place(quantity=str(quantity))
+    form = {
+        "exchange": "NSE",
+        "tradingsymbol": "RELIANCE",
+        "transaction_type": "BUY",
+        "position_type": "day",
+        "quantity": str(quantity),
+        "old_product": "MIS",
+        "new_product": "CNC",
+    }
+
+    assert (await kite.refused("PUT", "/portfolio/positions", data=form))[:2] == (400, "MarginException")
+    (row,) = (await kite.data("GET", "/portfolio/positions"))["net"]
+    assert (row["product"], row["quantity"]) == ("MIS", quantity)
+
+
 async def test_instruments_are_a_csv_whose_numbers_are_numbers(kite: KiteWorld) -> None:
     answer = await kite.call("GET", "/instruments")
     plain = await kite.client.get("/instruments/NFO", headers=kite.headers | {"Accept-Encoding": "identity"})

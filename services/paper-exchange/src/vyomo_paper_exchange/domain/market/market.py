@@ -46,6 +46,16 @@ class DayPrices(NamedTuple):
     low: Decimal
 
 
+class Stretch(NamedTuple):
+    """What happened from one snapshot to another, both included."""
+
+    opening: Decimal
+    high: Decimal
+    low: Decimal
+    close: Decimal
+    volume: int
+
+
 class _Traded:
     """Everything derived once for an instrument, and its latest snapshot."""
 
@@ -100,6 +110,20 @@ class SeededMarket:
         pricing, tick = traded.pricing, listing.instrument.tick_size
         low, high = pricing.range(first, snapshot.number)
         return DayPrices(snapshot, tick * pricing.opening(first), tick * high, tick * low)
+
+    def stretch(self, listing: Listing, first: int, last: int) -> Stretch:
+        """Of snapshots `first` to `last`; no depth is made for it."""
+        traded, instrument = self._of(listing), listing.instrument
+        pricing, tick = traded.pricing, instrument.tick_size
+        low, high = pricing.range(first, last)
+        volume = traded.movement.volume(first, last) * traded.volume_percent // 100
+        return Stretch(
+            opening=tick * pricing.opening(first),
+            high=tick * high,
+            low=tick * low,
+            close=tick * pricing.ticks(last),
+            volume=volume // instrument.lot_size * instrument.lot_size,
+        )
 
     def forget(self) -> None:
         """Drop everything remembered, after the catalogue changed."""

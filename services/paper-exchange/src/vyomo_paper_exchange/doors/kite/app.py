@@ -42,7 +42,7 @@ _ROUTES: Final[tuple[tuple[str, str, Serve, Bucket], ...]] = (
     ("PUT", _ORDER, orders.modify, "orders"),
     ("DELETE", _ORDER, orders.cancel, "orders"),
     ("GET", "/portfolio/positions", portfolio.positions, "other"),
-    ("PUT", "/portfolio/positions", portfolio.convert, "other"),
+    ("PUT", "/portfolio/positions", portfolio.convert, "orders"),
     ("GET", "/portfolio/holdings", portfolio.holdings, "other"),
     ("GET", "/portfolio/holdings/summary", portfolio.holdings_summary, "other"),
     ("GET", "/portfolio/holdings/compact", portfolio.compact_holdings, "other"),

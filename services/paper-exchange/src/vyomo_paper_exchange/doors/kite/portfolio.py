@@ -4,12 +4,15 @@ from decimal import Decimal
 from typing import Any
 
 from vyomo_contracts.money import ZERO
+from vyomo_contracts.vocabulary import Exchange, Product, TransactionType
+from vyomo_paper_exchange.domain.conversion import Conversion
 from vyomo_paper_exchange.doors.books import HeldShares
+from vyomo_paper_exchange.doors.kite import parameters as read
 from vyomo_paper_exchange.doors.kite import rows
 from vyomo_paper_exchange.doors.kite.calls import Call
 from vyomo_paper_exchange.doors.kite.envelope import InputError
-
-_CONVERSION = "Position conversion is not available in the sandbox."
+from vyomo_paper_exchange.doors.kite.parameters import parameters_of
+from vyomo_paper_exchange.doors.kite.words import error_of
 
 
 async def profile(call: Call) -> object:
@@ -57,8 +60,23 @@ async def positions(call: Call) -> object:
 
 
 async def convert(call: Call) -> object:
-    del call
-    raise InputError(_CONVERSION)
+    parameters = await parameters_of(call.request)
+    position_type = read.needed(parameters, "position_type")
+    if position_type not in {"day", "overnight"}:
+        raise InputError("Invalid `position_type`. It should be day or overnight.")
+    wanted = Conversion(
+        exchange=read.word(parameters, "exchange", Exchange),
+        symbol=read.needed(parameters, "tradingsymbol"),
+        side=read.word(parameters, "transaction_type", TransactionType),
+        quantity=read.quantity(parameters),
+        old=read.word(parameters, "old_product", Product),
+        new=read.word(parameters, "new_product", Product),
+        is_overnight=position_type == "overnight",
+    )
+    refusal = await call.door.venue.desk.convert(call.caller.account, wanted)
+    if refusal is not None:
+        raise error_of(refusal)
+    return True
 
 
 async def holdings(call: Call) -> object:
