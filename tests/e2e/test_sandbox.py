@@ -32,6 +32,9 @@ def test_bot_of_the_example_trades_and_its_order_is_seen_as_placed_elsewhere(
         return [(each["origin"], each["status"]) for each in orders] == [("external", "COMPLETE")]
 
     until(adopted)
+    secrets = (json.loads(told)["api_secret"], json.loads(told)["access_token"])
+    for log in (system.state / "logs").iterdir():
+        assert not any(secret in log.read_text(errors="replace") for secret in secrets), log.name
     (position,) = api.get(f"/api/brokers/accounts/{account}/positions").json()["positions"]
     assert position["quantity"] == 10
 

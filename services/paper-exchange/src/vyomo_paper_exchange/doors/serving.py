@@ -4,6 +4,7 @@ from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Final
 
+import structlog
 from starlette.types import ASGIApp
 
 from vyomo_paper_exchange.doors.kite.app import create_kite_app
@@ -17,6 +18,8 @@ from vyomo_service_kit.clock import Clock
 from vyomo_service_kit.database import Database
 from vyomo_service_kit.sealing import DOOR_KEY_FILE, PRIVATE_KEY_FILE, Opener
 from vyomo_service_kit.serving import serve_http
+
+log = structlog.get_logger()
 
 AppFactory = Callable[[DoorVenue, PaperExchangeSettings], ASGIApp]
 
@@ -71,5 +74,9 @@ async def open_doors(
         for door, port in ports.items():
             if port is not None and door in APPS:
                 app = APPS[door](venue, settings)
-                await stack.enter_async_context(serve_http(app, host=settings.door_host, port=port))
+                try:
+                    await stack.enter_async_context(serve_http(app, host=settings.door_host, port=port))
+                except OSError as error:
+                    # Somebody else has the port: the exchange itself must trade all the same.
+                    log.warning("door.not_listening", door=door, port=port, why=str(error))
         yield

@@ -182,6 +182,27 @@ async def test_unknown_order_is_not_found(kite: KiteWorld) -> None:
     assert (await kite.refused("GET", "/orders/x' OR 1=1"))[:2] == (400, "InputException")
 
 
+async def test_control_characters_are_refused_wherever_they_are(kite: KiteWorld) -> None:
+    calls = (
+        ("POST", "/orders/regular", {"data": ORDER | {"tradingsymbol": "REL\x00"}}),
+        ("POST", "/orders/regular", {"data": ORDER | {"tag": "a\x00"}}),
+        ("GET", "/orders/%00", {}),
+        ("GET", "/quote", {"params": {"i": "NSE:\x00"}}),
+        ("GET", "/quote", {"params": {"i": "9" * 5000}}),
+        (
+            "GET",
+            "/instruments/historical/" + "9" * 30 + "/day",
+            {"params": {"from": "2026-01-01", "to": "2026-01-02"}},
+        ),
+        ("POST", "/margins/orders", {"json": [{"exchange": "NSE", "tradingsymbol": "\x00"}]}),
+        ("POST", "/margins/orders", {"content": b"[" * 100_000}),
+    )
+    for method, path, arguments in calls:
+        answer = await kite.call(method, path, **arguments)
+        assert answer.status_code in {200, 400}, (path, answer.text)
+    assert await kite.data("GET", "/orders") == []
+
+
 async def test_twenty_five_modifications_are_enough(kite: KiteWorld) -> None:
     order_id = await kite.place(**SELL, price=await above(kite, 60))
     prices = [await above(kite, 60 + number) for number in range(26)]

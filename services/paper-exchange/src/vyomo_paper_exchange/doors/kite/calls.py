@@ -20,6 +20,7 @@ from vyomo_paper_exchange.doors.kite.envelope import (
     success,
 )
 from vyomo_paper_exchange.doors.kite.frames import instrument_token
+from vyomo_paper_exchange.doors.kite.parameters import refuse_control_characters
 from vyomo_paper_exchange.doors.limits import CallLimits, Limit
 from vyomo_paper_exchange.doors.logins import digest
 from vyomo_paper_exchange.doors.venue import DoorVenue
@@ -79,6 +80,7 @@ def endpoint(door: KiteDoor, serve: Serve, bucket: Bucket = "other") -> Endpoint
     """`serve` returns what goes into `data`, or a whole response."""
 
     async def answer(request: Request) -> Response:
+        refuse_control_characters(request.url.path, *map(str, request.path_params.values()))
         caller = await door.access.caller(request)
         admit(door, bucket, caller)
         if bucket == "orders":

@@ -18,6 +18,7 @@ from vyomo_paper_exchange.doors.instruments import Numbered
 from vyomo_paper_exchange.doors.kite.calls import Call, KiteDoor
 from vyomo_paper_exchange.doors.kite.envelope import InputError
 from vyomo_paper_exchange.doors.kite.frames import INDICES, instrument_token, segment_of
+from vyomo_paper_exchange.doors.kite.parameters import refuse_control_characters
 from vyomo_paper_exchange.doors.kite.rows import time_text
 from vyomo_paper_exchange.doors.prices import Candle
 
@@ -51,6 +52,7 @@ SPAN_DAYS: Final = {
     "hour": 400,
     "day": 2000,
 }
+_DIGITS_MAX: Final = 10
 _TIME: Final = "%Y-%m-%d %H:%M:%S"
 
 
@@ -136,7 +138,8 @@ async def _quotes(call: Call, most: int) -> dict[str, tuple[Listing, Quote, int]
         raise InputError("Missing or empty field `i`.")
     if len(asked) > most:
         raise InputError(f"Too many instruments. At most {most} can be asked for at once.")
-    numbers = {int(text) >> 8: text for text in asked if text.isascii() and text.isdigit()}
+    refuse_control_characters(*asked)
+    numbers = {int(text) >> 8: text for text in asked if text.isdecimal() and len(text) <= _DIGITS_MAX}
     by_number = await call.door.venue.instruments.keys(numbers)
     keys = {text: text for text in asked if ":" in text and _is_exchange(text.partition(":")[0])}
     keys |= {numbers[number]: key for number, key in by_number.items()}

@@ -41,13 +41,21 @@ async def parameters_of(request: Request) -> dict[str, str]:
         found.update(parse_qsl(text, keep_blank_values=True, max_num_fields=_FIELDS_MAX))
     except ValueError:
         raise InputError("The form cannot be read.") from None
+    refuse_control_characters(*found.values())
     return found
+
+
+def refuse_control_characters(*texts: str) -> None:
+    """Nothing that Kite knows has any, and the database holds no NUL. Raises InputError."""
+    if any(not text.isprintable() for text in texts):
+        raise InputError("Control characters are not allowed.")
 
 
 def needed(parameters: Parameters, name: str) -> str:
     value = parameters.get(name, "").strip()
     if not value:
         raise InputError(f"Missing or empty field `{name}`.")
+    refuse_control_characters(value)
     return value
 
 
