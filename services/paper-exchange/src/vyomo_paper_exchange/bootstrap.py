@@ -29,7 +29,7 @@ from vyomo_paper_exchange.rounds import Rounds
 from vyomo_paper_exchange.settings import PaperExchangeSettings
 from vyomo_service_kit.bus import Bus
 from vyomo_service_kit.clock import Clock, SystemClock
-from vyomo_service_kit.database import Database, open_database
+from vyomo_service_kit.database import open_database
 from vyomo_service_kit.identifiers import TimeOrderedIdentifiers
 from vyomo_service_kit.logging import configure_logging
 from vyomo_service_kit.runtime import cancel_and_wait
@@ -101,7 +101,7 @@ async def paper_exchange(
         await stack.enter_async_context(
             _doors(
                 settings,
-                database=database,
+                ledger=ledger,
                 executor=executor,
                 rounds=rounds,
                 record=door_record,
@@ -120,7 +120,7 @@ async def paper_exchange(
 async def _doors(
     settings: PaperExchangeSettings,
     *,
-    database: Database,
+    ledger: Ledger,
     executor: PaperExecutor,
     rounds: Rounds,
     record: DoorRecord,
@@ -133,7 +133,7 @@ async def _doors(
     from vyomo_paper_exchange.doors.serving import open_doors  # noqa: PLC0415
 
     async with open_doors(
-        settings, database=database, executor=executor, rounds=rounds, record=record, clock=clock
+        settings, ledger=ledger, executor=executor, rounds=rounds, record=record, clock=clock
     ):
         yield
 

@@ -119,13 +119,12 @@ async def test_resting_order_is_modified_cancelled_and_shown_at_each_step(
 
 async def test_strangers_order_is_not_found(venue: Venue, doors: DoorVenue) -> None:
     order = await resting(venue, doors)
-    native = await venue.execute()
     stranger = DoorAccount(
         account_id=venue.record.second_account, user_id="asha", client_id="X", is_linked=True
     )
 
-    for owner, order_id in ((stranger, order.filing.order_id), (account(venue), native.order_id)):
-        result = await doors.desk.cancel(owner, "kite", order_id)
+    for order_id in (order.filing.order_id, "PAPER_NOSUCH"):
+        result = await doors.desk.cancel(stranger, "kite", order_id)
         assert isinstance(result, Refused)
         assert result.refusal.code is ReasonCode.ORDER_NOT_FOUND
     assert (await doors.books.order(stranger, order.filing.order_id)) is None
@@ -171,6 +170,35 @@ async def test_native_orders_and_door_orders_share_one_account(venue: Venue, doo
     assert len(await doors.books.trades(account(venue))) == 2
     (known,) = await venue.record.rows("SELECT quantity, buy_quantity, sell_quantity FROM accounts.positions")
     assert (known["quantity"], known["buy_quantity"], known["sell_quantity"]) == (0, 10, 10)
+
+
+async def test_orders_placed_through_vyomo_are_seen_and_cancelled_at_a_door(
+    venue: Venue, doors: DoorVenue
+) -> None:
+    venue.executor.ring = lambda _: None
+    native = await venue.passive(50, tag="mine")
+    venue.clock.move(milliseconds=1)
+    by_door = await resting(venue, doors)
+
+    shown = await doors.books.orders(account(venue))
+    assert [order.filing.order_id for order in shown] == [native.order_id, by_door.filing.order_id]
+    assert shown[0].filing.tag == "mine"
+    assert [row.step for row in await doors.books.history(shown[0])][-1] is Step.OPEN
+    asked = await doors.desk.modify(account(venue), "kite", native.order_id, OrderChange(quantity=20))
+    assert isinstance(asked, Placed)
+    await venue.executor.run([native.account_id])
+    assert (await venue.record.stored(native.order_id)).quantity == 20
+    assert isinstance(await doors.desk.cancel(account(venue), "kite", native.order_id), Placed)
+    twice = await doors.desk.cancel(account(venue), "kite", native.order_id)
+    await venue.executor.run([native.account_id])
+
+    assert isinstance(twice, Refused)
+    assert twice.refusal.code is ReasonCode.ACTION_PENDING
+    stored = await venue.record.stored(native.order_id)
+    assert (stored.state, stored.reason) == (OrderState.CANCELLED, "cancelled at a front door")
+    late = await doors.desk.cancel(account(venue), "kite", native.order_id)
+    assert isinstance(late, Refused)
+    assert late.refusal.code is ReasonCode.ORDER_NOT_PENDING
 
 
 async def test_sandbox_account_is_the_venues_alone(venue: Venue, doors: DoorVenue, database_url: str) -> None:

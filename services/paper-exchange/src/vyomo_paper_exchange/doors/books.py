@@ -13,7 +13,8 @@ from vyomo_paper_exchange.domain.market.market import Listing
 from vyomo_paper_exchange.domain.positions import PositionState
 from vyomo_paper_exchange.domain.times import day_start, trading_day
 from vyomo_paper_exchange.doors import record
-from vyomo_paper_exchange.doors.orders import DoorAccount, DoorOrder, StepRow
+from vyomo_paper_exchange.doors.natives import NativeOrders
+from vyomo_paper_exchange.doors.orders import Cause, DoorAccount, DoorOrder, StepRow, steps_of
 from vyomo_paper_exchange.rounds import Rounds
 from vyomo_service_kit.clock import Clock
 from vyomo_service_kit.database import Database
@@ -54,21 +55,31 @@ class Money:
 
 
 class Books:
-    def __init__(self, database: Database, rounds: Rounds, clock: Clock) -> None:
+    def __init__(self, database: Database, rounds: Rounds, natives: NativeOrders, clock: Clock) -> None:
         self._database = database
         self._rounds = rounds
+        self._natives = natives
         self._clock = clock
 
     async def orders(self, account: DoorAccount) -> list[DoorOrder]:
-        """Today's orders that came by the doors, oldest first."""
+        """Today's orders, oldest first; of a paper account also those placed through Vyomo."""
         async with self._database.connection() as connection:
-            return await record.read_book(connection, account.account_id, self._today())
+            orders = await record.read_book(connection, account.account_id, self._today())
+        if not account.is_linked:
+            return orders
+        natives = await self._natives.book(account.account_id, self._today())
+        return sorted([*orders, *natives], key=lambda order: order.filing.placed_at) if natives else orders
 
     async def order(self, account: DoorAccount, order_id: str) -> DoorOrder | None:
+        if not order_id.isdigit():
+            return await self._natives.one(account.account_id, order_id) if account.is_linked else None
         async with self._database.connection() as connection:
             return await record.read_order(connection, account.account_id, order_id)
 
     async def history(self, order: DoorOrder) -> Sequence[StepRow]:
+        if not order.working.came_by_door:
+            # The record keeps its own history; what a broker would have shown of it is made up from how it stands.
+            return steps_of(None, order.working, Cause.PLACED)
         async with self._database.connection() as connection:
             return await record.read_history(connection, order.filing.order_id)
 

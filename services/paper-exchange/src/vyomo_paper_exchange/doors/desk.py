@@ -16,6 +16,7 @@ from vyomo_paper_exchange.domain.refusals import Refusal
 from vyomo_paper_exchange.domain.rules import check_rules
 from vyomo_paper_exchange.domain.times import IST
 from vyomo_paper_exchange.domain.working import order_of, received
+from vyomo_paper_exchange.doors.natives import NativeOrders
 from vyomo_paper_exchange.doors.orders import (
     Cause,
     Door,
@@ -52,10 +53,18 @@ class _Request:
 
 
 class Desk:
-    def __init__(self, executor: PaperExecutor, rounds: Rounds, record: DoorRecord, clock: Clock) -> None:
+    def __init__(
+        self,
+        executor: PaperExecutor,
+        rounds: Rounds,
+        record: DoorRecord,
+        natives: NativeOrders,
+        clock: Clock,
+    ) -> None:
         self._executor = executor
         self._rounds = rounds
         self._record = record
+        self._natives = natives
         self._clock = clock
         self._batcher = Batcher[_Request, Result | Exception](self._serve, in_flight=1, largest=LARGEST_ROUND)
 
@@ -84,10 +93,22 @@ class Desk:
         return result
 
     async def modify(self, account: DoorAccount, door: Door, order_id: str, change: OrderChange) -> Result:
+        if account.is_linked and not order_id.isdigit():
+            return await self._asked(account, order_id, _modification(change))
         return await self._submit(_Request(account, door, order_id=order_id, change=change))
 
     async def cancel(self, account: DoorAccount, door: Door, order_id: str) -> Result:
+        if account.is_linked and not order_id.isdigit():
+            return await self._asked(account, order_id, None)
         return await self._submit(_Request(account, door, order_id=order_id))
+
+    async def _asked(self, account: DoorAccount, order_id: str, changes: OrderModification | None) -> Result:
+        """Of an order placed through Vyomo: the answer says that it was asked for, the book when it is done."""
+        order = await self._natives.one(account.account_id, order_id)
+        if order is None:
+            return Refused(Refusal(ReasonCode.ORDER_NOT_FOUND, f"there is no order {order_id!r}"))
+        refusal = await self._natives.ask(account.account_id, order_id, changes)
+        return Placed(order) if refusal is None else Refused(refusal)
 
     async def convert(self, account: DoorAccount, wanted: Conversion) -> Refusal | None:
         """Turn a position of one product into another; None where it was done."""

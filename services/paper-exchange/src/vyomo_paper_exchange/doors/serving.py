@@ -7,6 +7,7 @@ from typing import Final
 import structlog
 from starlette.types import ASGIApp
 
+from vyomo_ledger.writing import Ledger
 from vyomo_paper_exchange.doors.kite.app import create_kite_app
 from vyomo_paper_exchange.doors.orders import Door
 from vyomo_paper_exchange.doors.record import DoorRecord
@@ -15,7 +16,6 @@ from vyomo_paper_exchange.executor import PaperExecutor
 from vyomo_paper_exchange.rounds import Rounds
 from vyomo_paper_exchange.settings import PaperExchangeSettings
 from vyomo_service_kit.clock import Clock
-from vyomo_service_kit.database import Database
 from vyomo_service_kit.sealing import DOOR_KEY_FILE, PRIVATE_KEY_FILE, Opener
 from vyomo_service_kit.serving import serve_http
 
@@ -47,7 +47,7 @@ APPS: Final[Mapping[Door, AppFactory]] = {"kite": _kite}
 async def open_doors(
     settings: PaperExchangeSettings,
     *,
-    database: Database,
+    ledger: Ledger,
     executor: PaperExecutor,
     rounds: Rounds,
     record: DoorRecord,
@@ -62,7 +62,7 @@ async def open_doors(
     async with AsyncExitStack() as stack:
         venue = await stack.enter_async_context(
             open_venue(
-                database=database,
+                ledger=ledger,
                 executor=executor,
                 rounds=rounds,
                 record=record,

@@ -4,16 +4,17 @@ from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
+from vyomo_ledger.writing import Ledger
 from vyomo_paper_exchange.doors.books import Books
 from vyomo_paper_exchange.doors.desk import Desk
 from vyomo_paper_exchange.doors.instruments import InstrumentNumbers
 from vyomo_paper_exchange.doors.logins import DoorLogins, DoorSessions
+from vyomo_paper_exchange.doors.natives import NativeOrders
 from vyomo_paper_exchange.doors.prices import Prices
 from vyomo_paper_exchange.doors.record import DoorRecord
 from vyomo_paper_exchange.executor import PaperExecutor
 from vyomo_paper_exchange.rounds import Rounds
 from vyomo_service_kit.clock import Clock
-from vyomo_service_kit.database import Database
 from vyomo_service_kit.sealing import Opener
 
 
@@ -33,7 +34,7 @@ class DoorVenue:
 @asynccontextmanager
 async def open_venue(
     *,
-    database: Database,
+    ledger: Ledger,
     executor: PaperExecutor,
     rounds: Rounds,
     record: DoorRecord,
@@ -41,13 +42,14 @@ async def open_venue(
     market_seed: int,
     opener: Opener | None,
 ) -> AsyncGenerator[DoorVenue]:
+    natives = NativeOrders(ledger, executor, clock)
     venue = DoorVenue(
-        desk=Desk(executor, rounds, record, clock),
-        books=Books(database, rounds, clock),
+        desk=Desk(executor, rounds, record, natives, clock),
+        books=Books(ledger.database, rounds, natives, clock),
         prices=Prices(rounds, clock, market_seed),
-        instruments=InstrumentNumbers(database),
-        logins=DoorLogins(database, opener),
-        sessions=DoorSessions(database),
+        instruments=InstrumentNumbers(ledger.database),
+        logins=DoorLogins(ledger.database, opener),
+        sessions=DoorSessions(ledger.database),
         record=record,
         clock=clock,
     )

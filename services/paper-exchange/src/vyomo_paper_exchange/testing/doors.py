@@ -56,7 +56,7 @@ def new_order(**changes: Any) -> NewOrder:
 @asynccontextmanager
 async def door_venue(venue: Venue) -> AsyncGenerator[DoorVenue]:
     async with open_venue(
-        database=venue.database,
+        ledger=venue.ledger,
         executor=venue.executor,
         rounds=venue.rounds,
         record=venue.door_record,

@@ -126,24 +126,23 @@ async def test_fourth_connection_ends_the_oldest(kite: KiteWorld) -> None:
         assert await ticks(newest)
 
 
-@pytest.mark.parametrize(
-    "message",
-    [
-        "not json",
-        "[]",
-        '{"a":"subscribe"}',
-        '{"a":"mode","v":["depth",[1]]}',
-        '{"a":"subscribe","v":' + json.dumps(list(range(1, 3002))) + "}",
-        '{"a":' * 2_000,
-    ],
+NONSENSE = (
+    "not json",
+    "[]",
+    '{"a":"subscribe"}',
+    '{"a":"mode","v":["depth",[1]]}',
+    '{"a":"subscribe","v":' + json.dumps(list(range(1, 3002))) + "}",
+    '{"a":' * 2_000,
 )
-async def test_nonsense_is_answered_and_survived(kite: KiteWorld, message: str) -> None:
+
+
+async def test_nonsense_is_answered_and_survived(kite: KiteWorld) -> None:
     async with stream(kite) as socket:
-        await socket.send(message)
-        error = await text(socket, "error")
+        for message in NONSENSE:
+            await socket.send(message)
+            assert isinstance(await text(socket, "error"), str)
         await socket.send('{"a":"subscribe","v":["x", null, true, -1, 1.5, ' + str(RELIANCE) + "]}")
 
-        assert isinstance(error, str)
         assert (await ticks(socket))[0].token == RELIANCE
 
 
