@@ -118,6 +118,15 @@ async def test_orders_are_told_as_they_change(kite: KiteWorld) -> None:
     assert (changed["quantity"], cancelled["unfilled_quantity"], cancelled["checksum"]) == (20, 20, "")
 
 
+async def test_socket_ends_with_the_session_it_was_opened_in(kite: KiteWorld) -> None:
+    async with stream(kite) as socket:
+        await text(socket, "message")
+        await kite.sign_in()
+
+        with pytest.raises(ConnectionClosed):
+            await until_closed(socket)
+
+
 async def test_fourth_connection_ends_the_oldest(kite: KiteWorld) -> None:
     async with stream(kite) as oldest, stream(kite), stream(kite), stream(kite) as newest:
         with pytest.raises(ConnectionClosed):

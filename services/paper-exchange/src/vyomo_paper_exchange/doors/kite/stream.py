@@ -15,7 +15,7 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 from vyomo_paper_exchange.doors.kite import rows
 from vyomo_paper_exchange.doors.kite.access import Caller
 from vyomo_paper_exchange.doors.kite.calls import KiteDoor
-from vyomo_paper_exchange.doors.kite.envelope import KiteError, decode, encode
+from vyomo_paper_exchange.doors.kite.envelope import KiteError, TokenError, decode, encode
 from vyomo_paper_exchange.doors.kite.frames import (
     HEARTBEAT,
     PACKETS_MAX,
@@ -56,7 +56,7 @@ class Streams:
             await socket.close()  # before it was accepted: 403 at the handshake
             return
         await socket.accept()
-        stream = _Stream(self._door, caller, socket)
+        stream = _Stream(self._door, caller, query.get("access_token", ""), socket)
         streams = self._open[caller.api_key]
         streams.append(stream)
         if len(streams) > CONNECTIONS_MAX:
@@ -71,9 +71,10 @@ class Streams:
 
 
 class _Stream:
-    def __init__(self, door: KiteDoor, caller: Caller, socket: WebSocket) -> None:
+    def __init__(self, door: KiteDoor, caller: Caller, token: str, socket: WebSocket) -> None:
         self._door = door
         self._caller = caller
+        self._token = token
         self._socket = socket
         self._modes: dict[str, Mode] = {}
         self._tokens: dict[str, int] = {}
@@ -122,8 +123,20 @@ class _Stream:
     async def _beat(self) -> None:
         while True:
             await asyncio.sleep(HEARTBEAT_SECONDS)
+            if not await self._has_session():
+                return
             if not self._is_muted:
                 await self._socket.send_bytes(HEARTBEAT)
+
+    async def _has_session(self) -> bool:
+        """A socket does not outlive the token it was opened with."""
+        try:
+            await self._door.access.caller_of(self._caller.api_key, self._token)
+        except TokenError:
+            return False
+        except UnavailableError:
+            pass  # nothing is known of it just now
+        return True
 
     async def _send(self) -> None:
         while True:
