@@ -110,6 +110,11 @@ class Desk:
         refusal = await self._natives.ask(account.account_id, order_id, changes)
         return Placed(order) if refusal is None else Refused(refusal)
 
+    async def reserve_id(self) -> str:
+        """An order id that no order will have: for what groups orders at a broker and is none itself."""
+        number = await self._natives.draw_number()
+        return _order_id(number, self._clock.now())
+
     async def convert(self, account: DoorAccount, wanted: Conversion) -> Refusal | None:
         """Turn a position of one product into another; None where it was done."""
         work = _Converting(account.account_id, wanted)
@@ -234,10 +239,13 @@ def _modification(change: OrderChange) -> OrderModification:
     )
 
 
+def _order_id(number: int, at: datetime) -> str:
+    return f"{at.astimezone(IST):%y%m%d}{number:0{_NUMBER_DIGITS}d}"
+
+
 def _filing(request: _Request, wanted: NewOrder, number: int, at: datetime) -> Filing:
-    day = f"{at.astimezone(IST):%y%m%d}"
     return Filing(
-        order_id=f"{day}{number:0{_NUMBER_DIGITS}d}",
+        order_id=_order_id(number, at),
         account_id=request.account.account_id,
         exchange_order_id=f"1{number:0{_NUMBER_DIGITS + 2}d}",
         door=request.door,

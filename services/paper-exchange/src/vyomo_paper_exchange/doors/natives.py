@@ -14,6 +14,7 @@ from vyomo_paper_exchange.adapters.rows import working_order_of
 from vyomo_paper_exchange.adapters.statements import ORDER_COLUMNS
 from vyomo_paper_exchange.domain.refusals import Refusal
 from vyomo_paper_exchange.doors.orders import DoorOrder, Filing
+from vyomo_paper_exchange.doors.record import draw_numbers
 from vyomo_paper_exchange.executor import PaperExecutor
 from vyomo_service_kit.clock import Clock
 from vyomo_service_kit.database import Row
@@ -51,6 +52,11 @@ class NativeOrders:
         async with self._ledger.database.connection() as connection:
             row = await connection.fetchrow(_ONE, account_id, order_id)
         return None if row is None else _order_of(row)
+
+    async def draw_number(self) -> int:
+        async with self._ledger.database.connection() as connection:
+            (number,) = await draw_numbers(connection, 1)
+        return number
 
     async def ask(
         self, account_id: int, order_id: str, changes: OrderModification | None = None

@@ -182,6 +182,22 @@ async def test_unknown_order_is_not_found(kite: KiteWorld) -> None:
     assert (await kite.refused("GET", "/orders/x' OR 1=1"))[:2] == (400, "InputException")
 
 
+async def test_order_above_the_freeze_quantity_is_sliced_on_request(kite: KiteWorld) -> None:
+    listed = (await kite.client.get("/instruments/NFO", headers=kite.headers)).text.splitlines()[1:]
+    symbol = next(row.split(",")[2] for row in listed if ",NIFTY," in row and ",FUT," in row)
+    form = ORDER | {"exchange": "NFO", "tradingsymbol": symbol, "product": "NRML", "quantity": "4095"}
+
+    refused = await kite.refused("POST", "/orders/regular", data=form)
+    assert (refused[:2], "1755" in refused[2]) == ((400, "InputException"), True)
+    placed = await kite.data("POST", "/orders/regular", data=form | {"autoslice": "true"})
+
+    rows = [await kite.order(child["order_id"]) for child in placed["children"]]
+    assert [row["quantity"] for row in rows] == [1755, 1755, 585]
+    assert all(row["tags"][-2:] == ["autoslice", f"autoslice:{placed['order_id']}"] for row in rows)
+    many = form | {"autoslice": "true", "quantity": "19500"}
+    assert (await kite.refused("POST", "/orders/regular", data=many))[:2] == (400, "InputException")
+
+
 async def test_control_characters_are_refused_wherever_they_are(kite: KiteWorld) -> None:
     calls = (
         ("POST", "/orders/regular", {"data": ORDER | {"tradingsymbol": "REL\x00"}}),

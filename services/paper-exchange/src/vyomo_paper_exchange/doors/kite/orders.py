@@ -1,16 +1,21 @@
 """Placing, modifying, cancelling, and the books of orders and trades."""
 
+import asyncio
 from collections.abc import Sequence
-from typing import Any
+from dataclasses import replace
+from typing import Any, Final
 
 from vyomo_contracts.orders import Fill
 from vyomo_contracts.vocabulary import OrderState
+from vyomo_paper_exchange.domain.catalogue.built_in import largest_order
 from vyomo_paper_exchange.doors.kite import rows, words
 from vyomo_paper_exchange.doors.kite.access import DOOR
 from vyomo_paper_exchange.doors.kite.calls import Call
 from vyomo_paper_exchange.doors.kite.envelope import InputError, OrderError
 from vyomo_paper_exchange.doors.kite.parameters import parameters_of
-from vyomo_paper_exchange.doors.orders import DoorOrder, Refused, Result
+from vyomo_paper_exchange.doors.orders import DoorOrder, NewOrder, Refused, Result
+
+SLICES_MAX: Final = 10
 
 
 async def place(call: Call) -> object:
@@ -20,11 +25,36 @@ async def place(call: Call) -> object:
     key = f"{asked.order.exchange}:{asked.order.symbol}"
     priced = (await call.door.venue.prices.now([key])).get(key)
     order = words.protected(asked, priced)
+    if parameters.get("autoslice", "").lower() == "true" and priced is not None:
+        largest = largest_order(priced.listing.instrument)
+        if largest is not None and order.quantity > largest:
+            return await _place_slices(call, order, largest)
     refusal = await call.door.venue.desk.check(call.caller.account, order)
     if refusal is not None:
         raise words.error_of(refusal)
     placed = await call.door.venue.desk.place(call.caller.account, DOOR, order)
     return {"order_id": placed.order.filing.order_id}
+
+
+async def _place_slices(call: Call, order: NewOrder, largest: int) -> object:
+    """One order too large for the exchange as several that are not; each is an order of its own."""
+    sizes = [largest] * (order.quantity // largest) + [order.quantity % largest] * (
+        order.quantity % largest > 0
+    )
+    if len(sizes) > SLICES_MAX:
+        raise InputError(f"The order would need {len(sizes)} slices; at most {SLICES_MAX} are possible.")
+    slices = [replace(order, quantity=size) for size in sizes]
+    for each in (slices[0], slices[-1]):
+        refusal = await call.door.venue.desk.check(call.caller.account, each)
+        if refusal is not None:
+            raise words.error_of(refusal)
+    parent = await call.door.venue.desk.reserve_id()
+    tags = [*order.details.get("tags", ()), "autoslice", f"autoslice:{parent}"]
+    tagged = [replace(each, details={**each.details, "tags": tags}) for each in slices]
+    account = call.caller.account
+    placed = await asyncio.gather(*(call.door.venue.desk.place(account, DOOR, each) for each in tagged))
+    children = [{"order_id": each.order.filing.order_id} for each in placed]
+    return {"order_id": parent, "children": children}
 
 
 async def modify(call: Call) -> object:
