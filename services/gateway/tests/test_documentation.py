@@ -134,7 +134,11 @@ def test_only_health_needs_no_key():
     open_operations = [name for name, operation in operations() if operation.get("security") == []]
 
     # A browser comes back from the broker without a key.
-    assert open_operations == ["GET /api/brokers/zerodha/callback", "GET /api/health"]
+    assert open_operations == [
+        "POST /api/auth/link",
+        "GET /api/brokers/zerodha/callback",
+        "GET /api/health",
+    ]
     assert DOCUMENT["security"] == [{"ApiKey": []}]
 
 

@@ -20,7 +20,7 @@ from vyomo_contracts import subjects
 from vyomo_contracts.messages import Principal
 from vyomo_contracts.risk_commands import RiskReplies
 from vyomo_gateway import app as application
-from vyomo_gateway.identity.authentication import Caller
+from vyomo_gateway.identity.callers import Caller
 from vyomo_gateway.identity.guard import PUBLIC_PATHS
 from vyomo_gateway.identity.keys import ApiKey
 from vyomo_gateway.provision import main, provision
@@ -39,6 +39,10 @@ READING = "GET"
 
 # Every route of the application needs a row: what another user with the right scopes is told.
 OTHER_USER: dict[tuple[str, str], int] = {
+    ("GET", "/api/auth/session"): 401,  # about a browser, and this is a key
+    ("POST", "/api/auth/logout"): 401,
+    ("GET", "/api/auth/sessions"): 200,
+    ("DELETE", "/api/auth/sessions/{sessionId}"): 200,  # nobody's, and so it is ended
     ("GET", "/api/brokers/accounts"): 200,
     ("POST", "/api/brokers/accounts"): 201,
     ("GET", "/api/brokers/accounts/{accountId}"): 404,
@@ -46,6 +50,7 @@ OTHER_USER: dict[tuple[str, str], int] = {
     ("DELETE", "/api/brokers/accounts/{accountId}"): 404,
     ("GET", "/api/brokers/accounts/{accountId}/login"): 404,
     ("POST", "/api/brokers/accounts/{accountId}/login"): 404,
+    ("POST", "/api/brokers/accounts/{accountId}/sandbox"): 404,
     ("POST", "/api/brokers/accounts/{accountId}/orders"): 404,
     ("GET", "/api/brokers/accounts/{accountId}/orders"): 404,
     ("GET", "/api/brokers/accounts/{accountId}/orders/{orderId}"): 404,
@@ -72,6 +77,7 @@ BODIES: dict[tuple[str, str], dict[str, Any]] = {
     ("POST", "/api/brokers/accounts"): {"broker": "paper", "clientId": "NEW"},
     ("PATCH", "/api/brokers/accounts/{accountId}"): {"isActive": True},
     ("PATCH", "/api/brokers/accounts/{accountId}/orders/{orderId}"): {"quantity": 5},
+    ("POST", "/api/brokers/accounts/{accountId}/sandbox"): {"protocol": "kite"},
     ("PUT", "/api/risk/limits"): {"maxOpenOrders": 5},
     ("POST", "/api/risk/kill"): {"scope": "account", "id": 1, "state": "HALTED", "reason": "drill"},
     ("POST", "/api/risk/exit-all"): {"accountId": 1, "key": "k"},
@@ -92,7 +98,11 @@ async def ask(
     body = BODIES.get((method, path))
     if path.endswith("/orders") and method == "POST":
         body = edge.order_body()
-    concrete = path.format(accountId=edge.world.account, orderId=order_id, sessionId=7)
+    concrete = path.format(
+        accountId=edge.world.account,
+        orderId=order_id,
+        sessionId="3f9a1c0e5b7d2468" if "/auth/" in path else 7,
+    )
     queries = {
         "/api/quotes": {"i": "NSE:RELIANCE"},
         "/api/risk/limits": {"accountId": str(edge.world.account)},
@@ -153,7 +163,9 @@ async def test_the_matrix_of_routes_and_keys(edge: "Edge"):
             assert response.headers["www-authenticate"] == "Bearer"
 
         reading = await ask(edge, method, path, edge.read_key)
-        if method == READING and (method, path) not in BEGINS:
+        if path == "/api/auth/session":
+            assert reading.status_code == 401, where
+        elif method == READING and (method, path) not in BEGINS:
             assert reading.status_code in {200, 404}, where
         else:
             assert reading.status_code == 403, where

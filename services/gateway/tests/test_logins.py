@@ -142,21 +142,20 @@ async def test_login_goes_to_the_broker_and_comes_back_signed_in(worker: Worker)
     assert b"canary-1" not in b"".join(worker.raw)
 
 
-async def test_browsers_are_shown_a_page_that_lets_nothing_out(worker: Worker) -> None:
+async def test_browsers_go_on_to_the_dashboard_and_take_nothing_secret_along(worker: Worker) -> None:
     params = {"status": "success", "request_token": "canary-2", "state": await worker.state()}
 
     good = await worker.edge.client.get(CALLBACK, params=params, headers=BROWSER)
     again = await worker.edge.client.get(CALLBACK, params=params, headers=BROWSER)
 
-    assert (good.status_code, again.status_code) == (200, 400)
-    assert "Signed in" in good.text
-    assert "LOGIN_STATE_INVALID" in again.text
-    for page in (good, again):
-        assert page.headers["content-type"].startswith("text/html")
-        assert page.headers["referrer-policy"] == "no-referrer"
-        assert page.headers["cache-control"] == "no-store"
-        assert "canary-2" not in page.text
-        assert params["state"] not in page.text
+    assert (good.status_code, again.status_code) == (303, 303)
+    assert good.headers["location"] == f"/broker-management?connected={worker.account}"
+    assert again.headers["location"].startswith("/broker-management?error=LOGIN_STATE_INVALID&message=")
+    for answer in (good, again):
+        assert answer.headers["referrer-policy"] == "no-referrer"
+        assert answer.headers["cache-control"] == "no-store"
+        assert "canary-2" not in answer.headers["location"]
+        assert params["state"] not in answer.headers["location"]
     assert len(worker.sign_ins) == 1
 
 

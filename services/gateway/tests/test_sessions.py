@@ -13,7 +13,7 @@ from websockets.exceptions import ConnectionClosed
 
 from vyomo_gateway.events import hub
 from vyomo_gateway.events.reads import REPLAY_PAGE, EventRecord
-from vyomo_gateway.identity.authentication import Caller
+from vyomo_gateway.identity.callers import Caller
 from vyomo_gateway.orders.schemas import OrderEventView
 from vyomo_gateway.risk.schemas import RiskEventView
 

@@ -98,6 +98,7 @@ def _parser() -> argparse.ArgumentParser:
         'curl -H "Authorization: Bearer $(./vyomo key)" ...',
     )
     add_key_commands(keys, common)
+    add("link", "print a link that signs a browser in to the dashboard, once", "./vyomo link")
     add(
         "events-url",
         "print the URL at which the bus's read-only user hears events (it holds a password)",
@@ -226,6 +227,12 @@ def _audit(options: argparse.Namespace, state: StateFolder, *_: object) -> int:
     return audit(state, options)
 
 
+def _link(_: argparse.Namespace, state: StateFolder, *__: object) -> int:
+    from vyomo_local.links import print_link  # noqa: PLC0415
+
+    return print_link(state)
+
+
 def _events_url(_: argparse.Namespace, state: StateFolder, *__: object) -> int:
     from vyomo_local.status import events_url  # noqa: PLC0415
 
@@ -286,6 +293,7 @@ _COMMANDS: dict[str, Callable[[argparse.Namespace, StateFolder, System, list[str
     "status": _status,
     "key": _key,
     "audit": _audit,
+    "link": _link,
     "events-url": _events_url,
     "logs": _logs,
     "sandbox": _sandbox,

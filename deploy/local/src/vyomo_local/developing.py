@@ -27,6 +27,7 @@ def checks() -> dict[str, Check]:
         Check("lint", (sys.executable, "-m", "ruff", "check", ".")),
         Check("types", (sys.executable, "-m", "pyright", "--pythonpath", sys.executable)),
         Check("imports", (str(scripts / "lint-imports"),)),
+        Check("page", (sys.executable, "-m", "vyomo_dashboard.check")),
     )
     return {check.name: check for check in every}
 

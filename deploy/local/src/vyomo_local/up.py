@@ -204,6 +204,7 @@ def _welcome(url: str, state: StateFolder, seconds: float) -> list[str]:
     return [
         "",
         f"Vyomo is running ({seconds:.1f} s)",
+        f"  Page   {url}/broker-management   (sign in: {command(state, 'link')})",
         f"  API    {url}",
         f"  Docs   {url}/docs",
         f"  Key    {key}   (file {state.api_key})",

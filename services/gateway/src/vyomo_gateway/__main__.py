@@ -1,6 +1,7 @@
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 
+from vyomo_dashboard.serve import Builder, Pages
 from vyomo_gateway.bootstrap import open_gateway
 from vyomo_gateway.settings import GatewaySettings
 from vyomo_service_kit.logging import configure_logging
@@ -12,9 +13,11 @@ from vyomo_service_kit.serving import serve_http
 async def _gateway() -> AsyncGenerator[None]:
     settings = GatewaySettings()  # pyright: ignore[reportCallIssue] - read from the environment
     configure_logging("gateway", log_format=settings.log_format, level=settings.log_level)
+    builder = Builder()
     async with (
         open_gateway(settings) as app,
-        serve_http(app, host=settings.http_host, port=settings.http_port),
+        builder.running(),
+        serve_http(Pages(app, builder), host=settings.http_host, port=settings.http_port),
     ):
         yield
 

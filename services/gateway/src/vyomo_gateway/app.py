@@ -17,6 +17,7 @@ from vyomo_gateway.edge.documentation import install_openapi
 from vyomo_gateway.edge.errors import register_error_handlers
 from vyomo_gateway.edge.shield import Shield
 from vyomo_gateway.events.endpoints import router as events
+from vyomo_gateway.identity.endpoints import router as sign_in
 from vyomo_gateway.identity.guard import PUBLIC_PATHS, Guard
 from vyomo_gateway.logins.endpoints import callbacks
 from vyomo_gateway.logins.endpoints import router as logins
@@ -51,7 +52,19 @@ def create_app(services: Services) -> FastAPI:
         redirect_slashes=False,
     )
     app.state.services = services
-    for router in (accounts, logins, callbacks, sandbox, orders, portfolio, market, risk, events, system):
+    for router in (
+        sign_in,
+        accounts,
+        logins,
+        callbacks,
+        sandbox,
+        orders,
+        portfolio,
+        market,
+        risk,
+        events,
+        system,
+    ):
         app.include_router(router)
     register_error_handlers(app)
     install_docs_page(app)

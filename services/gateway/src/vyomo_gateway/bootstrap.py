@@ -15,6 +15,7 @@ from vyomo_gateway.events.service import LiveService
 from vyomo_gateway.events.watch import OrderWatch
 from vyomo_gateway.identity.addresses import Origins, networks_of
 from vyomo_gateway.identity.authentication import Authenticator
+from vyomo_gateway.identity.browsers import Browsers
 from vyomo_gateway.logins.service import LoginService
 from vyomo_gateway.logins.states import LoginStates
 from vyomo_gateway.market.quotes import Quotes
@@ -64,13 +65,15 @@ async def open_gateway(settings: GatewaySettings) -> AsyncGenerator[ASGIApp]:
         lock_seconds=1.0,
     ) as database:
         records = Records(database)
-        authenticator = Authenticator(database, pepper, clock)
+        browsers = Browsers(database, clock)
+        authenticator = Authenticator(database, pepper, clock, browsers)
         hub = SessionHub(bus, feed, envelopes, quotes, authenticator)
         events = EventRecord(records)
         orders = OrderService(records, commands, OrderWatch(feed))
         accounts = AccountService(records, commands, sealer)
         services = Services(
             authenticator=authenticator,
+            browsers=browsers,
             origins=Origins(networks_of(settings.trusted_proxies)),
             accounts=accounts,
             logins=LoginService(

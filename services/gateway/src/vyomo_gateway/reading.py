@@ -13,7 +13,7 @@ from sqlalchemy import Select
 from sqlalchemy.dialects.postgresql.asyncpg import dialect
 
 from vyomo_gateway.edge.problems import AccountNotFoundError
-from vyomo_gateway.identity.authentication import Caller
+from vyomo_gateway.identity.callers import Caller
 from vyomo_service_kit.database import Connection, Database, RecordUnavailableError, Row
 
 READ_SECONDS: Final = 2.8

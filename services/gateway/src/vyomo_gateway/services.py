@@ -11,6 +11,7 @@ from vyomo_gateway.events.reads import EventRecord
 from vyomo_gateway.events.service import LiveService
 from vyomo_gateway.identity.addresses import Origins
 from vyomo_gateway.identity.authentication import Authenticator
+from vyomo_gateway.identity.browsers import Browsers
 from vyomo_gateway.logins.service import LoginService
 from vyomo_gateway.market.service import MarketService
 from vyomo_gateway.orders.placing import OrderPlacer
@@ -24,6 +25,7 @@ from vyomo_gateway.system.service import HealthService
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Services:
     authenticator: Authenticator
+    browsers: Browsers
     origins: Origins
     accounts: AccountService
     logins: LoginService

@@ -23,7 +23,7 @@ from vyomo_gateway.edge.problems import (
     UserMismatchError,
 )
 from vyomo_gateway.edge.requests import LARGEST_ID
-from vyomo_gateway.identity.authentication import Caller
+from vyomo_gateway.identity.callers import Caller
 from vyomo_gateway.reading import Records
 from vyomo_service_kit.sealing import Sealer, SecretPlace
 

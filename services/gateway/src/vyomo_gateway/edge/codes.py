@@ -30,6 +30,9 @@ SHOWN: Final[Mapping[Code, Shown]] = {
     Code.METHOD_NOT_ALLOWED: Shown("PUT is not possible here; allowed: GET, POST"),
     Code.UNAUTHENTICATED: Shown("this API key is not valid: unknown, revoked or expired"),
     Code.SCOPE_MISSING: Shown("this API key lacks the scope trade; use a key that has it"),
+    Code.FOREIGN_PAGE: Shown(
+        "this browser session serves the dashboard's own page only: reload it; programs use an API key"
+    ),
     Code.USER_MISMATCH: Shown("userId must be the user the API key belongs to, or be left out", "userId"),
     Code.ACCOUNT_NOT_FOUND: Shown("you have no account 7", "accountId"),
     Code.ACCOUNT_EXISTS: Shown("you have an account at paper with clientId DEMO123 already", "clientId"),

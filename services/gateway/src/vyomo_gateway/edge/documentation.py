@@ -20,6 +20,7 @@ _REFERENCE: Final = "#/components/schemas/{}"
 COMMON_ERRORS: Final = (
     ReasonCode.UNAUTHENTICATED,
     ReasonCode.SCOPE_MISSING,
+    ReasonCode.FOREIGN_PAGE,
     ReasonCode.USER_MISMATCH,
     ReasonCode.UNKNOWN_FIELD,
     ReasonCode.RECORD_UNAVAILABLE,

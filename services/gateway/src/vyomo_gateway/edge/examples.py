@@ -59,6 +59,27 @@ LOGGED_IN: Final[Shown] = {
     "accountId": 2,
     "session": {"state": "ACTIVE", "validUntil": "2026-02-13T00:30:00.000Z", "reason": None},
 }
+LINK_REQUEST: Final[dict[str, Any]] = {"link": {"value": {"token": "what stands behind #token="}}}
+SIGNED_IN: Final[Shown] = {
+    "success": True,
+    "userId": "default_user",
+    "pageToken": "q3x...",
+    "sessionId": "3f9a1c0e5b7d2468",
+    "expiresAt": "2026-02-12T20:00:00.000Z",
+}
+SIGNED_IN_BROWSERS: Final[Shown] = {
+    "success": True,
+    "sessions": [
+        {
+            "sessionId": "3f9a1c0e5b7d2468",
+            "address": "127.0.0.1",
+            "userAgent": "Mozilla/5.0",
+            "createdAt": "2026-02-12T08:00:00.000Z",
+            "lastSeenAt": "2026-02-12T08:05:00.000Z",
+            "expiresAt": "2026-02-12T20:00:00.000Z",
+        }
+    ],
+}
 DEACTIVATION_REQUEST: Final[dict[str, Any]] = {
     "off": {"value": {"isActive": False}},
     "on": {"value": {"isActive": True}},

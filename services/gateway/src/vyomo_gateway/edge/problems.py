@@ -6,6 +6,7 @@ ApiError
 ├── UnsupportedMediaTypeError the body is not declared as JSON
 ├── InvalidRequestError       a field is missing, unknown or wrong
 ├── UnauthenticatedError      no key, or not a valid one
+├── ForeignPageError          the browser was made to ask by another page
 ├── ScopeMissingError         the key may not do this
 ├── UserMismatchError         another user's id
 ├── AccountNotFoundError      no such account of the caller
@@ -90,6 +91,14 @@ class UnauthenticatedError(ApiError):
     def __init__(self, why: str) -> None:
         super().__init__(ReasonCode.UNAUTHENTICATED, why)
         self.headers["WWW-Authenticate"] = "Bearer"
+
+
+class ForeignPageError(ApiError):
+    def __init__(self) -> None:
+        super().__init__(
+            ReasonCode.FOREIGN_PAGE,
+            "this browser session serves the dashboard's own page only: reload it; programs use an API key",
+        )
 
 
 class ScopeMissingError(ApiError):

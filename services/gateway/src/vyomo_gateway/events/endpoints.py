@@ -12,7 +12,7 @@ from vyomo_gateway.edge.problems import InvalidRequestError
 from vyomo_gateway.edge.requests import LARGEST_ID, GatewayRoute
 from vyomo_gateway.edge.shield import deny
 from vyomo_gateway.events.messages import EventsAnswer
-from vyomo_gateway.identity.guard import CurrentCaller, authorization_of
+from vyomo_gateway.identity.guard import CurrentCaller, credential_of
 from vyomo_gateway.services import Serving
 
 router = APIRouter(tags=["events"], route_class=GatewayRoute)
@@ -51,5 +51,5 @@ async def live(socket: WebSocket, caller: CurrentCaller, services: Serving) -> N
         await deny(socket.scope, socket.receive, socket.send, error)
         return
     await services.live.serve(
-        socket, caller, authorization_of(socket.scope) or "", None if since is None else int(since)
+        socket, caller, credential_of(socket.scope) or "", None if since is None else int(since)
     )

@@ -7,7 +7,7 @@ import msgspec
 from sqlalchemy import Select, Table, bindparam, literal_column, select, union_all
 
 from vyomo_contracts.risk import RiskDecision
-from vyomo_gateway.identity.authentication import Caller
+from vyomo_gateway.identity.callers import Caller
 from vyomo_gateway.orders.reads import event_view
 from vyomo_gateway.orders.schemas import OrderEventView
 from vyomo_gateway.orders.trails import actor_in

@@ -28,7 +28,7 @@ from vyomo_gateway.events.messages import (
 )
 from vyomo_gateway.events.reads import REPLAY_PAGE, EventRecord
 from vyomo_gateway.events.session import TRY_AGAIN_LATER, ClientSession
-from vyomo_gateway.identity.authentication import Caller
+from vyomo_gateway.identity.callers import Caller
 from vyomo_gateway.market.quotes import MOST_KEYS, Quotes
 from vyomo_gateway.market.service import checked_keys
 from vyomo_gateway.portfolio.reads import POSITIONS_OF_USER, position_of

@@ -12,7 +12,7 @@ from vyomo_contracts.identifiers import instrument_key
 from vyomo_contracts.portfolio import Position
 from vyomo_gateway.edge.encoding import View, encode_json
 from vyomo_gateway.events.messages import PriceMessage
-from vyomo_gateway.identity.authentication import Caller
+from vyomo_gateway.identity.callers import Caller
 
 SEND_QUEUE_LIMIT: Final = 2_000
 """Order, position and margin messages that may wait; they are never dropped, so a client behind by more is let go."""

@@ -1,15 +1,15 @@
-"""From an `Authorization` header to a caller."""
+"""From an `Authorization` header, or a signed-in browser's cookie, to a caller."""
 
 import asyncio
 from contextlib import suppress
-from dataclasses import dataclass
 from typing import Final
 
 from asyncpg import InterfaceError, PostgresError
 
 from vyomo_contracts.messages import Principal
-from vyomo_contracts.vocabulary import Scope
-from vyomo_gateway.edge.problems import ScopeMissingError, UnauthenticatedError
+from vyomo_gateway.edge.problems import UnauthenticatedError
+from vyomo_gateway.identity.browsers import Browsers
+from vyomo_gateway.identity.callers import Caller
 from vyomo_gateway.identity.keys import ApiKey
 from vyomo_gateway.identity.store import StoredKey, find_key, touch_key
 from vyomo_service_kit.clock import Clock
@@ -22,37 +22,16 @@ _LOOKUP_SECONDS: Final = 2.5
 _TOUCH_SECONDS: Final = 60.0
 """How often the use of a key is written down at most; the record itself takes it every five minutes."""
 _SCHEME: Final = "bearer "
-
-
-@dataclass(frozen=True, slots=True)
-class Caller:
-    """Who asks, and what the key used may do."""
-
-    principal: Principal
-    scopes: frozenset[str]
-
-    @property
-    def user_id(self) -> str:
-        return self.principal.user_id
-
-    def seen_at(self, address: str | None, user_agent: str | None) -> "Caller":
-        """The same caller, with where this request came from."""
-        known = self.principal
-        principal = Principal(
-            user_id=known.user_id, key_id=known.key_id, address=address, user_agent=user_agent
-        )
-        return Caller(principal, self.scopes)
-
-    def require(self, scope: Scope) -> None:
-        if scope not in self.scopes:
-            raise ScopeMissingError(scope)
+BROWSER: Final = "\x00browser "
+"""What stands before a session's token in place of a scheme: no header can hold it, so no header can claim to be a cookie."""
 
 
 class Authenticator:
     """Looks keys up, and remembers each answer, good or bad, for `CACHE_SECONDS`."""
 
-    def __init__(self, database: Database, pepper: bytes, clock: Clock) -> None:
+    def __init__(self, database: Database, pepper: bytes, clock: Clock, browsers: Browsers) -> None:
         self._database = database
+        self._browsers = browsers
         self._pepper = pepper
         self._clock = clock
         self._known: dict[str, tuple[float, StoredKey | None]] = {}
@@ -62,12 +41,14 @@ class Authenticator:
         self._noting: set[asyncio.Task[None]] = set()
 
     async def authenticate(self, authorization: str | None) -> Caller:
-        """The caller.
+        """The caller, by the header's value or by `BROWSER` and the cookie's.
 
         Raises:
             UnauthenticatedError: no key, a malformed one, or one that is unknown, revoked or expired.
             RecordUnavailableError: the key cannot be checked now.
         """
+        if authorization is not None and authorization.startswith(BROWSER):
+            return (await self._browsers.authenticate(authorization[len(BROWSER) :])).caller
         if not authorization:
             raise UnauthenticatedError("send your API key in the header Authorization: Bearer <key>")
         if authorization[: len(_SCHEME)].lower() != _SCHEME:

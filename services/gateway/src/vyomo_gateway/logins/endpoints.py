@@ -1,8 +1,9 @@
-from html import escape
+from collections.abc import Mapping
 from typing import Annotated, Final
+from urllib.parse import urlencode
 
 from fastapi import APIRouter, Body, Query, Request, Response
-from fastapi.responses import HTMLResponse
+from fastapi.responses import RedirectResponse
 from pydantic import SecretStr
 
 from vyomo_contracts.reasons import ReasonCode
@@ -17,6 +18,7 @@ from vyomo_gateway.identity.guard import CurrentCaller
 from vyomo_gateway.logins.schemas import LoginAnswer, LoginBody, LoginPageAnswer, SessionView
 from vyomo_gateway.services import Serving
 
+DASHBOARD: Final = "/broker-management"
 ZERODHA_CALLBACK: Final = "/api/brokers/zerodha/callback"
 _REFUSALS: Final = (
     ReasonCode.SIGN_IN_NOT_NEEDED,
@@ -87,7 +89,7 @@ async def zerodha_callback(
     request_token: Annotated[str, Query(max_length=256)] = "",
     status: Annotated[str, Query(max_length=32)] = "",
 ) -> Response:
-    """Programs are answered with JSON, browsers with a page that says the same."""
+    """Programs are answered with JSON, browsers go on to the dashboard, which says the same."""
     wants_page = "text/html" in request.headers.get("accept", "")
     try:
         if not request_token or status not in {"", "success"}:
@@ -100,22 +102,13 @@ async def zerodha_callback(
     except ApiError as error:
         if not wants_page:
             raise
-        return _page("Not signed in", f"{error.message} ({error.code})", int(error.code.http_status))
-    view = SessionView.of(session)
+        return _back_to_page({"error": str(error.code), "message": error.message})
     if wants_page:
-        return _page("Signed in", f"Account {account_id} is signed in until {view.valid_until}.", 200)
-    return JsonResponse(LoginAnswer(account_id=account_id, session=view))
+        return _back_to_page({"connected": str(account_id)})
+    return JsonResponse(LoginAnswer(account_id=account_id, session=SessionView.of(session)))
 
 
-def _page(title: str, text: str, status: int) -> HTMLResponse:
-    """The request token is in this page's address: it must not travel on with a link or be kept."""
-    content = (
-        f'<!doctype html><html lang="en"><meta charset="utf-8"><title>{escape(title)} · Vyomo</title>'
-        f"<h1>{escape(title)}</h1><p>{escape(text)}</p><p>You can close this page.</p></html>"
-    )
-    headers = {
-        "Cache-Control": "no-store",
-        "Referrer-Policy": "no-referrer",
-        "Content-Security-Policy": "default-src 'none'",
-    }
-    return HTMLResponse(content, status, headers)
+def _back_to_page(said: Mapping[str, str]) -> RedirectResponse:
+    """The request token is in this address: it goes no further, and nothing keeps it."""
+    headers = {"Cache-Control": "no-store", "Referrer-Policy": "no-referrer"}
+    return RedirectResponse(f"{DASHBOARD}?{urlencode(said)}", 303, headers)

@@ -24,7 +24,7 @@ from vyomo_gateway.accounts.service import AccountService
 from vyomo_gateway.commands import Envelopes
 from vyomo_gateway.edge.encoding import time_text
 from vyomo_gateway.edge.problems import ApiError, RefusedError
-from vyomo_gateway.identity.authentication import Caller
+from vyomo_gateway.identity.callers import Caller
 from vyomo_gateway.logins.schemas import LoginBody, LoginPageAnswer
 from vyomo_gateway.logins.states import LoginStates
 from vyomo_service_kit.bus import Bus

@@ -7,7 +7,7 @@ from vyomo_contracts.instruments import Instrument
 from vyomo_contracts.reasons import ReasonCode
 from vyomo_contracts.vocabulary import Exchange
 from vyomo_gateway.edge.problems import InvalidRequestError
-from vyomo_gateway.identity.authentication import Caller
+from vyomo_gateway.identity.callers import Caller
 from vyomo_gateway.market.quotes import Quotes
 from vyomo_gateway.market.reads import (
     MOST_WORDS,

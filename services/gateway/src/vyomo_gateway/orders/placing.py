@@ -13,7 +13,7 @@ from vyomo_gateway.edge.errors import as_api_error, error_response, internal_err
 from vyomo_gateway.edge.parameters import refuse_query
 from vyomo_gateway.edge.problems import AccountNotFoundError
 from vyomo_gateway.edge.requests import LARGEST_ID, read_body
-from vyomo_gateway.identity.authentication import Caller
+from vyomo_gateway.identity.callers import Caller
 from vyomo_gateway.identity.guard import caller_in
 from vyomo_gateway.orders.requests import (
     checked_idempotency_key,

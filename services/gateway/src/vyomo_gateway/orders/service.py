@@ -12,7 +12,7 @@ from vyomo_gateway.commands import Commands
 from vyomo_gateway.edge.paging import Page, cursor_at
 from vyomo_gateway.edge.problems import ApiError, InvalidRequestError, OrderNotFoundError, RefusedError
 from vyomo_gateway.events.watch import OrderWatch
-from vyomo_gateway.identity.authentication import Caller
+from vyomo_gateway.identity.callers import Caller
 from vyomo_gateway.orders.reads import (
     ONE_ORDER,
     ORDER_HISTORY,

@@ -6,7 +6,7 @@ from vyomo_gateway.accounts.reads import ONE_ACCOUNT, account_of
 from vyomo_gateway.commands import Commands
 from vyomo_gateway.edge.paging import InstrumentPage, cursor_after
 from vyomo_gateway.edge.problems import AccountNotFoundError, RefusedError
-from vyomo_gateway.identity.authentication import Caller
+from vyomo_gateway.identity.callers import Caller
 from vyomo_gateway.market.quotes import Quotes
 from vyomo_gateway.portfolio.reads import HOLDING_PAGE, POSITION_PAGE, holding_of, position_of
 from vyomo_gateway.portfolio.schemas import HoldingsAnswer, HoldingView, PositionsAnswer, PositionView

@@ -17,7 +17,7 @@ from vyomo_contracts.risk_commands import (
 )
 from vyomo_contracts.vocabulary import Broker, ControlScope
 from vyomo_gateway.edge.problems import InvalidRequestError, RefusedError
-from vyomo_gateway.identity.authentication import Caller
+from vyomo_gateway.identity.callers import Caller
 from vyomo_gateway.risk.commands import RiskCommands
 from vyomo_gateway.risk.schemas import (
     ExitAllAnswer,

@@ -13,7 +13,7 @@ from pydantic import SecretStr
 from vyomo_contracts.reasons import ReasonCode
 from vyomo_contracts.vocabulary import Broker
 from vyomo_gateway.edge.problems import AccountNotFoundError, ApiError
-from vyomo_gateway.identity.authentication import Caller
+from vyomo_gateway.identity.callers import Caller
 from vyomo_gateway.sandbox.schemas import SandboxBody, SandboxView
 from vyomo_ledger.door_logins import DoorProtocol, DoorSecret, door_secret_place
 from vyomo_service_kit.clock import Clock

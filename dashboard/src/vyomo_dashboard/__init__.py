@@ -1,0 +1,1 @@
+"""The dashboard: how it is built and how it is served."""
