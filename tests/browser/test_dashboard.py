@@ -202,7 +202,7 @@ def test_gateway_that_drops_is_seen_and_what_was_missed_is_read(
     expect(page.get_by_label("Quantity")).to_have_value("1")
 
 
-def test_sandbox_account_shows_its_session_and_how_to_log_in(visit: Visit, api: httpx.Client) -> None:
+def test_zerodha_by_redirect_from_account_to_filled_order(visit: Visit, api: httpx.Client) -> None:
     opened(visit, api, "OTHER")
     page = visit.page
     page.get_by_role("button", name="Add account").click()
@@ -217,6 +217,20 @@ def test_sandbox_account_shows_its_session_and_how_to_log_in(visit: Visit, api: 
     expect(card).to_contain_text("Not signed in yet")
     expect(card).to_contain_text("SANDBOX")
     expect(page.get_by_text("Log in to Zerodha SB0001 first")).to_be_visible()
+
+    card.get_by_role("button", name="Log in").click()
+    page.get_by_role("button", name="Go to Zerodha").click()
+    page.wait_for_url("**/connect/login?**", timeout=30_000)
+    visit.elsewhere.clear()  # the sandbox's own page, on another port of this machine
+    page.get_by_role("button", name="Sign in").click()
+
+    expect(card).to_contain_text("Signed in")
+    assert "token" not in page.url
+    fill_form(visit, "RELIANCE", "5")
+    page.keyboard.press("Control+Enter")
+    expect(row(visit, "RELIANCE")).to_contain_text("COMPLETE", timeout=30_000)
+    expect(page.get_by_role("region", name="Positions table")).to_contain_text("RELIANCE", timeout=15_000)
+    visit.elsewhere.clear()
 
 
 def test_looks_hold_in_light_narrow_and_colour_blind(visit: Visit, api: httpx.Client) -> None:

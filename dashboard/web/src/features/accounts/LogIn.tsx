@@ -1,10 +1,22 @@
 import { useQueryClient } from "@tanstack/react-query";
 import { useState } from "react";
-import { type Account, api } from "../../api/client";
+import { type Account, api, Refusal } from "../../api/client";
 import { nameOf } from "../../app/selected";
 import { Dialog } from "../../ui/Dialog";
 import { Field } from "../../ui/Field";
 import { notify } from "../../ui/toasts";
+
+/** The worker of a broker starts with its first account, which takes seconds. */
+async function patiently<T>(ask: () => Promise<T>): Promise<T> {
+  for (let tries = 8; ; tries--) {
+    try {
+      return await ask();
+    } catch (error) {
+      if (tries === 0 || !(error instanceof Refusal) || error.status !== 503) throw error;
+      await new Promise((wake) => setTimeout(wake, 1500));
+    }
+  }
+}
 
 /** Zerodha by its own page, Angel One with PIN and code, or with what is stored. What is typed is forgotten when the dialog closes. */
 export function LogIn({ account, onClose }: { account: Account; onClose: () => void }) {
@@ -27,7 +39,7 @@ export function LogIn({ account, onClose }: { account: Account; onClose: () => v
   };
   const toBroker = () =>
     attempt(
-      api.loginPage(account.id).then((page) => location.assign(page.loginUrl)),
+      patiently(() => api.loginPage(account.id)).then((page) => location.assign(page.loginUrl)),
       () => {},
     );
   const withCode = () =>
