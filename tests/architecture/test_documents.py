@@ -5,6 +5,8 @@ import tomllib
 from pathlib import Path
 from types import ModuleType
 
+from vyomo_gateway.openapi import document
+
 PROJECT = Path(__file__).resolve().parents[2]
 
 
@@ -33,3 +35,11 @@ def test_dependencies_are_all_explained() -> None:
             names.add(requirement.split(";")[0].split(">")[0].split("=")[0].split("[")[0].strip())
 
     assert {name for name in names if not name.startswith("vyomo") and name not in page} == set()
+
+
+def test_dashboards_copy_of_the_api_is_current() -> None:
+    path = PROJECT / "dashboard" / "web" / "api" / "openapi.json"
+
+    assert path.read_text(encoding="utf-8") == document(), (
+        "python -m vyomo_gateway.openapi dashboard/web/api/openapi.json, then python -m vyomo_dashboard.check --write"
+    )

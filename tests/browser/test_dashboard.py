@@ -9,6 +9,7 @@ from playwright.sync_api import Locator, expect
 from tests.browser.conftest import Visit
 from tests.e2e.conftest import System
 from tests.e2e.support import far_price, place, until
+from vyomo_dashboard.build import DIST
 
 _numbers = itertools.count(1)
 
@@ -262,3 +263,21 @@ def test_signed_out_browser_sees_nothing_more(visit: Visit, api: httpx.Client) -
     assert visit.violations() == []
     page.goto(f"{visit.system.url}/broker-management")
     expect(page.get_by_role("heading", name="Sign in to Vyomo")).to_be_visible()
+
+
+def test_first_load_stays_within_its_budget(system: System) -> None:
+    """In bytes as they cross the network; see the table of budgets in the dashboard's design."""
+    assets = list((DIST / "assets").glob("*.gz"))
+    script = sum(path.stat().st_size for path in assets if ".js" in path.suffixes)
+    style = sum(path.stat().st_size for path in assets if ".css" in path.suffixes)
+    page = httpx.get(f"{system.url}/broker-management", trust_env=False)
+
+    assert 0 < script <= 180 * 1024
+    assert 0 < style <= 15 * 1024
+    assert script + style + len(page.content) <= 250 * 1024
+
+
+def test_page_stays_small(visit: Visit, api: httpx.Client) -> None:
+    opened(visit, api, "SMALL")
+
+    assert visit.page.evaluate("() => document.querySelectorAll('*').length") <= 3000
