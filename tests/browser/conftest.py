@@ -59,8 +59,9 @@ def _is_built(url: str) -> bool:
     return answer.status_code == 200
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
+    """No longer than its tests: while it is open, Playwright's own event loop runs in this process, and no other test's could."""
     with sync_playwright() as playwright:
         opened = playwright.chromium.launch(executable_path=CHROMIUM, headless=True, args=FLAGS)
         yield opened

@@ -141,7 +141,7 @@ def test_keys_are_handed_out_once_and_to_those_who_need_them(
 
     first, second = contents
     assert first == second
-    assert first["keys"].keys() == {"workers.key", "workers.pub", "api-key-pepper"}
+    assert first["keys"].keys() == {"workers.key", "workers.pub", "api-key-pepper", "door-admin-key"}
     for volume, names in (
         ("worker-keys", ["workers.key"]),
         ("gateway-keys", ["workers.pub", "api-key-pepper"]),

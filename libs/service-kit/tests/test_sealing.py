@@ -7,6 +7,7 @@ import pytest
 from pydantic import SecretStr
 
 from vyomo_service_kit.sealing import (
+    DOOR_KEY_FILE,
     PEPPER_FILE,
     PRIVATE_KEY_FILE,
     PUBLIC_KEY_FILE,
@@ -100,6 +101,7 @@ def test_key_files_are_their_owners_alone(keys: Path) -> None:
         PRIVATE_KEY_FILE: 0o600,
         PUBLIC_KEY_FILE: 0o600,
         PEPPER_FILE: 0o600,
+        DOOR_KEY_FILE: 0o600,
     }
 
 

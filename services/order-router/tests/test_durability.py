@@ -110,14 +110,19 @@ async def test_gauge_forgets_nothing_it_cannot_ask_about_again(
         of_database = list(pressure.weaknesses)
         durable_nats.stop()
         await gauge.run_once()
-        of_both = list(pressure.weaknesses)
+        away = list(pressure.weaknesses)
+        unseen = DurabilityGauge(database, pressure, nats_monitor_url=durable_nats.monitor_url)
+        await unseen.run_once()
+        of_unseen = list(pressure.weaknesses)
         blind = DurabilityGauge(database, pressure, nats_monitor_url=None)
         await blind.run_once()
         of_blind = list(pressure.weaknesses)
 
     assert pressure.of_durability(Broker.ANGEL, Environment.SANDBOX) is None
     assert len(of_database) == 3
-    assert len(of_both) == 4
+    # What was proven of a bus that is away stays true until it is back; of one never seen nothing is.
+    assert away == of_database
+    assert len(of_unseen) == 4
     assert "VYOMO_NATS_MONITOR_URL" in of_blind[-1]
 
 

@@ -120,6 +120,7 @@ async def test_opening_and_switching_an_account_are_recorded_with_who_asked(call
     assert opened["account"] == {
         "broker": "zerodha",
         "client_id": "AB1234",
+        "environment": "live",
         "secrets": ["apiKey", "apiSecret"],
     }
     assert switched == {
