@@ -4,13 +4,14 @@ import asyncio
 import json
 import subprocess
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
 import httpx
 import pytest
 
+from tests.e2e.canaries import Eavesdropper, assert_nothing_leaked
 from tests.e2e.conftest import System, run_vyomo
 from tests.e2e.support import finished, place, until
 from vyomo_broker_kit.testing.parrot import serving
@@ -71,6 +72,12 @@ def system(tmp_path_factory: pytest.TempPathFactory, kite: TinyKite) -> Iterator
         run_vyomo(state, "down", check=False)
 
 
+@pytest.fixture
+def heard(system: System) -> Iterator[Eavesdropper]:
+    with Eavesdropper(system) as heard:
+        yield heard
+
+
 def log_in(api: httpx.Client, account: int, kite: TinyKite) -> httpx.Response:
     """What a person and their browser do."""
     url = until(lambda: api.get(f"/api/brokers/accounts/{account}/login").json().get("loginUrl"), seconds=20)
@@ -85,7 +92,7 @@ def log_in(api: httpx.Client, account: int, kite: TinyKite) -> httpx.Response:
 
 
 def test_from_account_to_order_to_the_end_of_the_login_and_a_restart(
-    system: System, api: httpx.Client, kite: TinyKite
+    system: System, api: httpx.Client, kite: TinyKite, heard: Eavesdropper
 ) -> None:
     assert "broker-zerodha" not in {each["name"] for each in system.status()["services"]}
     body = {
@@ -100,6 +107,14 @@ def test_from_account_to_order_to_the_end_of_the_login_and_a_restart(
     account = created.json()["account"]["id"]
     assert created.json()["account"]["session"]["state"] == "NO_SESSION"
 
+    def refused() -> httpx.Response | None:
+        answer = api.post(
+            f"/api/brokers/accounts/{account}/login", json={"requestToken": "a-wrong-request-token"}
+        )
+        return None if answer.status_code == 503 else answer  # the worker is on its way
+
+    wrong = until(refused, seconds=20)
+    assert wrong.json()["error"]["code"] == "SIGN_IN_REFUSED", wrong.text
     back = log_in(api, account, kite)
     assert back.status_code == 200, back.text
     assert "broker-zerodha" in {each["name"] for each in system.status()["services"]}
@@ -122,7 +137,8 @@ def test_from_account_to_order_to_the_end_of_the_login_and_a_restart(
     assert finished(api, account, last["orderId"], seconds=20)["status"] == "COMPLETE"
     assert len(kite.orders) == 2
 
-    assert_no_secrets(system, ["the-api-secret", *kite.access_tokens])
+    clear = ["the-api-secret", "a-wrong-request-token", *kite.access_tokens, *kite.issued_request_tokens]
+    assert_nothing_leaked(system, heard, clear)
 
     system.vyomo("down")
     again = start(system.state, kite)
@@ -133,10 +149,3 @@ def test_from_account_to_order_to_the_end_of_the_login_and_a_restart(
         return bool(services.get("broker-zerodha"))
 
     until(is_back, seconds=20)
-
-
-def assert_no_secrets(system: System, secrets: Sequence[str]) -> None:
-    logs = {path.name: path.read_text(errors="replace") for path in (system.state / "logs").iterdir()}
-
-    assert "broker-zerodha.log" in logs
-    assert not [(name, each) for name, text in logs.items() for each in secrets if each in text]

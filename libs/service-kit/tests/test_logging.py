@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 import pytest
 
-from vyomo_service_kit.logging import REDACTED, redact_text
+from vyomo_service_kit.redaction import REDACTED, redact_text
 
 SECRETS = {
     "our key": "vy_live_A1B2C3D4_s3cr3tpart-of_the_key",

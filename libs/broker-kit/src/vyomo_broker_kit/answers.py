@@ -7,7 +7,7 @@ from typing import Final, assert_never
 from vyomo_broker_kit.outcomes import Accepted, NotSent, Outcome, RateLimited, Refused, Unknown
 from vyomo_broker_kit.port import BookEntry
 from vyomo_contracts.trail import AnswerKind, BrokerAnswer
-from vyomo_service_kit.logging import REDACTED, redact_text
+from vyomo_service_kit.redaction import REDACTED, redact_text
 
 LONGEST_TEXT: Final = 500
 _LONG_TOKEN: Final = re.compile(r"[A-Za-z0-9_-]{32,}")

@@ -26,7 +26,7 @@ from pydantic import ValidationError
 from vyomo_contracts.messages import Failure, Problem
 from vyomo_contracts.reasons import ReasonCode
 from vyomo_service_kit import failpoints
-from vyomo_service_kit.logging import redact_text
+from vyomo_service_kit.redaction import redact_text
 
 log = structlog.get_logger()
 

@@ -4,26 +4,18 @@ import logging
 import re
 import sys
 from collections.abc import Iterable, Mapping, MutableMapping
+from datetime import datetime
 from typing import Any, Literal, cast
 
 import orjson
 import structlog
 
+from vyomo_service_kit.redaction import REDACTED, redact_text, redact_tracebacks
+
 _SECRET_NAMES = re.compile(
     r"(secret|password|token|pepper|api_?key$|authorization|cookie|totp|pin$|sealed)", re.IGNORECASE
 )
-_SECRET_VALUES = re.compile(
-    r"(vy_(?:live|test)_[A-Za-z0-9]{8}_)[A-Za-z0-9_-]+"  # our API keys
-    r"|(eyJ[\w-]{8,}\.)[\w-]+\.[\w-]+"  # JSON web tokens
-    r"|(://[^/\s:@]*:)[^@\s/]+(?=@)"  # passwords in URLs
-    r"|((?:access_token|request_token|api_key|api_secret)=)[^&\s]+"
-)
-REDACTED = "[redacted]"
-
-
-def redact_text(text: str) -> str:
-    """The text with everything that looks like a credential replaced."""
-    return _SECRET_VALUES.sub(lambda match: next(group for group in match.groups() if group) + REDACTED, text)
+_PLAIN = (int, float, bool, datetime, type(None))
 
 
 def _redact(_logger: object, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
@@ -42,7 +34,8 @@ def _without_secrets(name: str, value: Any) -> Any:
         return {str(key): _without_secrets(str(key), each) for key, each in fields.items()}
     if isinstance(value, list | tuple | set | frozenset):
         return [_without_secrets(name, each) for each in cast("Iterable[object]", value)]
-    return value
+    # Anything else is written as its own words, which may quote a secret.
+    return value if isinstance(value, _PLAIN) else redact_text(repr(value))
 
 
 def configure_logging(service: str, *, log_format: Literal["json", "console"], level: str = "info") -> None:
@@ -69,6 +62,7 @@ def configure_logging(service: str, *, log_format: Literal["json", "console"], l
     )
     structlog.contextvars.bind_contextvars(service=service)
     _route_standard_library(threshold)
+    redact_tracebacks()
 
 
 class _ToStructlog(logging.Handler):

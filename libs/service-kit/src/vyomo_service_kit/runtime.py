@@ -12,6 +12,7 @@ import uvloop
 from vyomo_service_kit import failpoints
 from vyomo_service_kit.errors import UnavailableError
 from vyomo_service_kit.notify import Notifier
+from vyomo_service_kit.private_memory import keep_memory_private
 
 DRAIN_LIMIT_SECONDS = 15.0
 
@@ -25,6 +26,7 @@ def run_service(service: Service) -> None:
 
     Leaving is courtesy, not safety: a kill at any point loses nothing, it only costs the next start some recovery.
     """
+    keep_memory_private()
     failpoints.arm_from_environment()
     uvloop.run(_live(service))
 

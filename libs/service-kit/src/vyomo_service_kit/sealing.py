@@ -17,6 +17,8 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from pydantic import SecretStr
 
+from vyomo_service_kit.redaction import SECRETS_IN_USE
+
 PRIVATE_KEY_FILE = "workers.key"
 PUBLIC_KEY_FILE = "workers.pub"
 PEPPER_FILE = "api-key-pepper"
@@ -51,6 +53,7 @@ class Sealer:
         self._public_key = X25519PublicKey.from_public_bytes(public_key)
 
     def seal(self, secret: SecretStr, place: SecretPlace) -> str:
+        SECRETS_IN_USE.add(secret)
         ephemeral = X25519PrivateKey.generate()
         ephemeral_public = ephemeral.public_key().public_bytes_raw()
         key = _derive(ephemeral.exchange(self._public_key), ephemeral_public)
@@ -78,9 +81,11 @@ class Opener:
             raw = base64.urlsafe_b64decode(sealed[len(_PREFIX) :])
             public, body = raw[:_KEY_BYTES], raw[_KEY_BYTES:]
             key = _derive(self._private_key.exchange(X25519PublicKey.from_public_bytes(public)), public)
-            return SecretStr(AESGCM(key).decrypt(_NONCE, body, place.associated_data()).decode())
+            opened = SecretStr(AESGCM(key).decrypt(_NONCE, body, place.associated_data()).decode())
         except (InvalidTag, ValueError) as error:
             raise SealError("the sealed value does not belong here") from error
+        SECRETS_IN_USE.add(opened)
+        return opened
 
 
 def _derive(shared: bytes, ephemeral_public: bytes) -> bytes:

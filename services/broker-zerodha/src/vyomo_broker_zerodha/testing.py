@@ -76,6 +76,7 @@ class TinyKite(Parrot):
     api_secret: str = ""
     user_id: str = "AB1234"
     request_tokens: set[str] = field(default_factory=set[str])
+    issued_request_tokens: list[str] = field(default_factory=list[str])
     access_tokens: list[str] = field(default_factory=list[str])
     """Issued; the last one is good, until `end_sessions`."""
     orders: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
@@ -95,6 +96,7 @@ class TinyKite(Parrot):
         self._issued += 1
         token = f"request-token-{self._issued}"
         self.request_tokens.add(token)
+        self.issued_request_tokens.append(token)
         return token
 
     def end_sessions(self) -> None:
