@@ -41,7 +41,7 @@ class SessionStatements:
         }
         known = self._record.sessions.get(account_id)
         if known is not None and state != "ACTIVE":
-            row["opened_at"] = known["opened_at"]
+            row["opened_at"] = known.get("opened_at")
         session.on_commit(lambda: self._record.sessions.update({account_id: row}))
         return [row]
 
@@ -52,7 +52,8 @@ class SessionStatements:
         known = self._record.sessions.get(account_id)
         if known is None or known["state"] not in _OPEN:
             return []
-        if asked_at is not None and known["opened_at"] > asked_at:
+        opened_at = known.get("opened_at")
+        if asked_at is not None and opened_at is not None and opened_at > asked_at:
             return []
         row = known | {"state": "EXPIRED", "reason": reason, "updated_at": at}
         session.on_commit(lambda: self._record.sessions.update({account_id: row}))
