@@ -17,6 +17,7 @@ def test_kill_cancels_what_is_pending_and_exit_all_closes_what_is_held(
     bought = place(api, account, quantity=10)
     assert finished(api, account, bought["orderId"])["status"] == "COMPLETE"
     waiting = place(api, account, orderType="LIMIT", price=far_price(api))
+    until(lambda: read(api, account, waiting["orderId"])["state"] == "OPEN")
 
     kill(api, account, "HALTED")
     denied = api.post(f"/api/brokers/accounts/{account}/orders", json=order_body())
