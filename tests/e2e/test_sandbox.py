@@ -39,6 +39,33 @@ def test_bot_of_the_example_trades_and_its_order_is_seen_as_placed_elsewhere(
     assert position["quantity"] == 10
 
 
+def test_bot_for_angel_one_trades(system: System, api: httpx.Client, account: int, tmp_path: Path) -> None:
+    told = system.vyomo("sandbox", "smartapi", "--account", str(account), "--json").stdout
+    assert list(json.loads(told)) == ["root_url", "ws_url", "api_key", "client_code", "pin", "totp_secret"]
+    file = tmp_path / "sandbox.json"
+    file.write_text(told)
+
+    # In a folder of its own: the client writes logs to where it stands. Its import asks the internet for an address: it hears no at once.
+    output = subprocess.run(
+        [sys.executable, PROJECT / "examples" / "smartapi_bot.py", file],
+        cwd=tmp_path,
+        env={"HTTPS_PROXY": "http://127.0.0.1:9", "NO_PROXY": "127.0.0.1"},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    ).stdout
+
+    assert "complete" in output
+    assert "('RELIANCE-EQ', '10'," in output
+
+    def adopted() -> bool:
+        orders = api.get(f"/api/brokers/accounts/{account}/orders").json()["orders"]
+        return [(each["origin"], each["status"]) for each in orders] == [("external", "COMPLETE")]
+
+    until(adopted)
+
+
 def test_sandbox_says_what_is_wrong(system: System, api: httpx.Client) -> None:
     unknown = system.vyomo("sandbox", "kite", "--account", "99999", check=False)
     assert (unknown.returncode, unknown.stderr) == (1, "you have no account 99999\n")

@@ -239,6 +239,9 @@ class Startup:
             "VYOMO_SMARTAPI_DOOR_PORT": str(smartapi),
             # Ours, unless somebody has another sandbox.
             "VYOMO_SANDBOX_KITE_URL": os.environ.get("VYOMO_SANDBOX_KITE_URL", f"http://{LOOPBACK}:{kite}"),
+            "VYOMO_SANDBOX_SMARTAPI_URL": os.environ.get(
+                "VYOMO_SANDBOX_SMARTAPI_URL", f"http://{LOOPBACK}:{smartapi}"
+            ),
             "VYOMO_KITE_REDIRECT_URL": f"http://{_address(self._options.host)}:{port}/api/brokers/zerodha/callback",
             "VYOMO_LOG_FORMAT": "json",
         }

@@ -29,6 +29,12 @@ _LIST: Final = f"""
 SELECT t.token, {_COLUMNS} FROM venue.door_tokens t JOIN market.instruments m USING (exchange, symbol)
 WHERE t.token > $1 AND ($2::text IS NULL OR m.exchange = $2) ORDER BY t.token LIMIT {_PAGE}
 """
+_SEARCHED_MAX: Final = 2_000
+_SEARCH: Final = f"""
+SELECT t.token, {_COLUMNS} FROM venue.door_tokens t JOIN market.instruments m USING (exchange, symbol)
+WHERE m.exchange = $1 AND starts_with(m.symbol, $2) ORDER BY m.symbol LIMIT {_SEARCHED_MAX}
+"""
+_INDICES: Final = "SELECT exchange, symbol FROM market.instruments WHERE kind = 'INDEX'"
 
 
 class Numbered(NamedTuple):
@@ -75,6 +81,19 @@ class InstrumentNumbers:
                 return
             after = page[-1].token
             yield page
+
+    async def search(self, exchange: Exchange, prefix: str) -> list[Numbered]:
+        """Instruments whose symbols begin so, by symbol; the first two thousand."""
+        async with self._database.connection() as connection:
+            await connection.execute(_NUMBER_NEW)
+            rows = await connection.fetch(_SEARCH, exchange, prefix)
+        return [Numbered(row["token"], Instrument.model_validate(dict(row))) for row in rows]
+
+    async def indices(self) -> frozenset[str]:
+        """`EXCHANGE:SYMBOL` of every index."""
+        async with self._database.connection() as connection:
+            rows = await connection.fetch(_INDICES)
+        return frozenset(instrument_key(Exchange(row["exchange"]), row["symbol"]) for row in rows)
 
     async def _learn(self, pairs: list[tuple[str, str]]) -> int:
         async with self._database.connection() as connection:

@@ -11,6 +11,7 @@ from vyomo_ledger.writing import Ledger
 from vyomo_paper_exchange.doors.kite.app import create_kite_app
 from vyomo_paper_exchange.doors.orders import Door
 from vyomo_paper_exchange.doors.record import DoorRecord
+from vyomo_paper_exchange.doors.smartapi.app import create_smartapi_app
 from vyomo_paper_exchange.doors.venue import DoorVenue, open_venue
 from vyomo_paper_exchange.executor import PaperExecutor
 from vyomo_paper_exchange.rounds import Rounds
@@ -33,13 +34,17 @@ def _kite(venue: DoorVenue, settings: PaperExchangeSettings) -> ASGIApp:
     )
 
 
+def _smartapi(venue: DoorVenue, settings: PaperExchangeSettings) -> ASGIApp:
+    return create_smartapi_app(venue, admin_key=admin_key(settings), has_limits=settings.door_limits)
+
+
 def admin_key(settings: PaperExchangeSettings) -> str | None:
     """What opens a door's fault injection: in the state folder, for its owner's eyes."""
     file = settings.keys_dir / DOOR_KEY_FILE if settings.keys_dir else None
     return file.read_text(encoding="ascii").strip() if file is not None and file.exists() else None
 
 
-APPS: Final[Mapping[Door, AppFactory]] = {"kite": _kite}
+APPS: Final[Mapping[Door, AppFactory]] = {"kite": _kite, "smartapi": _smartapi}
 """One ASGI application for each protocol that is spoken."""
 
 

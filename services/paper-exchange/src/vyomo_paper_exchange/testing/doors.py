@@ -12,6 +12,7 @@ from vyomo_ledger.door_logins import DoorProtocol, DoorSecret, door_secret_place
 from vyomo_paper_exchange.doors.kite.app import create_kite_app
 from vyomo_paper_exchange.doors.logins import Profile
 from vyomo_paper_exchange.doors.orders import NewOrder
+from vyomo_paper_exchange.doors.smartapi.app import create_smartapi_app
 from vyomo_paper_exchange.doors.venue import DoorVenue, open_venue
 from vyomo_paper_exchange.testing.venue import Venue
 from vyomo_service_kit.sealing import Opener, Sealer
@@ -111,5 +112,13 @@ async def kite_server(
 ) -> AsyncGenerator[str]:
     """The Kite door on a loopback port; its root URL."""
     app = create_kite_app(doors, admin_key=ADMIN_KEY, redirect_url=redirect_url, has_limits=has_limits)
+    async with serve_http(app, host="127.0.0.1", port=0) as port:
+        yield f"http://127.0.0.1:{port}"
+
+
+@asynccontextmanager
+async def smartapi_server(doors: DoorVenue, *, has_limits: bool = False) -> AsyncGenerator[str]:
+    """The SmartAPI door on a loopback port; its root URL."""
+    app = create_smartapi_app(doors, admin_key=ADMIN_KEY, has_limits=has_limits)
     async with serve_http(app, host="127.0.0.1", port=0) as port:
         yield f"http://127.0.0.1:{port}"

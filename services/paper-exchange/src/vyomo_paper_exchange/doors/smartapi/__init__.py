@@ -1,0 +1,1 @@
+"""The front door that speaks Angel One's SmartAPI."""
