@@ -11,9 +11,10 @@ from vyomo_paper_exchange.testing.smartapi import API_KEY, PIN, SmartWorld
 _CLIENTS: Final = Path(__file__).parent / "clients"
 
 
-async def test_python_client_trades(angel: SmartWorld, tmp_path: Path) -> None:
+async def test_python_client_trades_and_streams(angel: SmartWorld, tmp_path: Path) -> None:
     told = {
         "root_url": angel.root,
+        "ws_root": angel.ws_root,
         "api_key": API_KEY,
         "client_code": angel.client_code,
         "pin": PIN,
@@ -28,7 +29,8 @@ async def test_python_client_trades(angel: SmartWorld, tmp_path: Path) -> None:
     assert seen["details"] == "complete"
     assert (sum(seen["trades"]), seen["net"]) == (5, ["5"])
     assert (seen["empty"], seen["holdings"], seen["funds"]) == (None, [None, None], True)
-    assert seen["depth"] == 5
+    assert (seen["depth"], seen["candles"]) == (5, 1)
+    assert (seen["streamed"], seen["tick"]) == ([True, True], ["2885", 5, 5])
     assert (seen["refused"], seen["code"]) == (None, "AB4008")
     assert (seen["renewed"], seen["left"], seen["after"]) == (True, True, "AG8001")
 

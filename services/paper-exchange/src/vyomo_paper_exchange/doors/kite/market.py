@@ -4,7 +4,7 @@ import csv
 import io
 import zlib
 from collections.abc import AsyncGenerator, Sequence
-from datetime import date, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any, Final
 
 from starlette.responses import StreamingResponse
@@ -14,6 +14,7 @@ from vyomo_contracts.money import ZERO
 from vyomo_contracts.vocabulary import Exchange, InstrumentKind
 from vyomo_paper_exchange.domain.market.market import Listing
 from vyomo_paper_exchange.domain.times import IST
+from vyomo_paper_exchange.doors.candles import candles_of
 from vyomo_paper_exchange.doors.instruments import Numbered
 from vyomo_paper_exchange.doors.kite.calls import Call, KiteDoor
 from vyomo_paper_exchange.doors.kite.envelope import InputError
@@ -207,37 +208,9 @@ async def candles(call: Call) -> object:
     listing = None if key is None else (await call.door.venue.prices.listings([key])).get(key)
     if listing is None or segment_of(listing.instrument) != int(call.path["token"]) & 0xFF:
         raise InputError("Invalid `instrument_token`.")
-    shown = await _candles(call.door, listing, interval, begin, end)
+    shown = await candles_of(call.door.venue, listing, _MINUTES.get(interval), begin, end)
     with_interest = parameters.get("oi") == "1"
     return {"candles": [_row(each, with_interest=with_interest) for each in shown]}
-
-
-async def _candles(
-    door: KiteDoor, listing: Listing, interval: str, begin: datetime, end: datetime
-) -> list[Candle]:
-    shown: list[Candle] = []
-    day = begin.astimezone(IST).date()
-    last = min(end, door.venue.clock.now()).astimezone(IST).date()
-    while day <= last:
-        starts, length = _day_starts(door, listing, interval, day)
-        wanted = [each for each in starts if begin <= each <= end]
-        shown += await door.venue.prices.candles(listing, wanted, length)
-        day += timedelta(days=1)
-    return shown
-
-
-def _day_starts(
-    door: KiteDoor, listing: Listing, interval: str, day: date
-) -> tuple[list[datetime], timedelta]:
-    session = door.venue.prices.session(listing.instrument.exchange, day)
-    if session is None:
-        return [], timedelta(days=1)
-    opens_at, closes_at = session
-    if interval == "day":
-        return [opens_at], closes_at - opens_at
-    length = timedelta(minutes=_MINUTES[interval])
-    count = -(-(closes_at - opens_at) // length)
-    return [opens_at + length * place for place in range(count)], length
 
 
 def _row(candle: Candle, *, with_interest: bool) -> list[Any]:

@@ -7,12 +7,12 @@ from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import BaseRoute, Route
+from starlette.routing import BaseRoute, Route, WebSocketRoute
 from starlette.types import ASGIApp
 
 from vyomo_paper_exchange.doors.faults import FaultLayer, Faults
 from vyomo_paper_exchange.doors.limits import CallLimits
-from vyomo_paper_exchange.doors.smartapi import login, market, orders, portfolio
+from vyomo_paper_exchange.doors.smartapi import calculators, login, market, orders, portfolio
 from vyomo_paper_exchange.doors.smartapi.access import DOOR, Draw, SmartAccess, draw_signature
 from vyomo_paper_exchange.doors.smartapi.calls import (
     LIMITS,
@@ -29,9 +29,13 @@ from vyomo_paper_exchange.doors.smartapi.envelope import (
     SmartError,
     TooManyError,
 )
+from vyomo_paper_exchange.doors.smartapi.stream import TickSockets
+from vyomo_paper_exchange.doors.smartapi.updates import UpdateSockets
 from vyomo_paper_exchange.doors.venue import DoorVenue
 
 MASTER: Final = "/OpenAPI_File/files/OpenAPIScripMaster.json"
+TICKS: Final = "/smart-stream"
+ORDER_UPDATES: Final = "/smart-order-update"
 _AUTH: Final = "/rest/auth/angelbroking"
 _SECURE: Final = "/rest/secure/angelbroking"
 _ROUTES: Final[tuple[tuple[str, str, Serve, Bucket], ...]] = (
@@ -51,6 +55,9 @@ _ROUTES: Final[tuple[tuple[str, str, Serve, Bucket], ...]] = (
     ("GET", "/portfolio/v1/getHolding", portfolio.holdings, "holdings"),
     ("GET", "/portfolio/v1/getAllHolding", portfolio.all_holdings, "all_holdings"),
     ("POST", "/market/v1/quote", market.quote, "quote"),
+    ("POST", "/historical/v1/getCandleData", calculators.candles, "candles"),
+    ("POST", "/margin/v1/batch", calculators.margins, "margin"),
+    ("POST", "/brokerage/v1/estimateCharges", calculators.charges, "other"),
 )
 _ALL_METHODS: Final = ["GET", "POST", "PUT", "DELETE"]
 
@@ -67,7 +74,14 @@ def create_smartapi_app(
         faults=faults,
         limits=CallLimits(venue.clock, LIMITS) if has_limits else None,
     )
-    app = Starlette(routes=_paths(door), exception_handlers={HTTPException: _not_found})
+    app = Starlette(
+        routes=[
+            *_paths(door),
+            WebSocketRoute(TICKS, TickSockets(door).serve),
+            WebSocketRoute(ORDER_UPDATES, UpdateSockets(door).serve),
+        ],
+        exception_handlers={HTTPException: _not_found},
+    )
     app.router.redirect_slashes = False
     return FaultLayer(
         app,

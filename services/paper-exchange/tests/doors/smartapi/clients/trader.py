@@ -7,7 +7,9 @@ Run it in a folder of its own: the client's constructor writes `logs/` where it 
 
 import importlib
 import json
+import os
 import sys
+import threading
 from typing import Any
 
 import requests
@@ -16,7 +18,7 @@ told: dict[str, str] = json.loads(sys.stdin.read())
 seen: dict[str, Any] = {}
 
 
-def official_client() -> Any:
+def official(module: str) -> Any:
     """Its import asks the internet for this machine's address, without a time limit: here it is told at once that there is none."""
 
     def nobody(*_: Any, **__: Any) -> None:
@@ -24,13 +26,13 @@ def official_client() -> Any:
 
     real, requests.get = requests.get, nobody
     try:
-        return importlib.import_module("SmartApi").SmartConnect
+        return importlib.import_module(module)
     finally:
         requests.get = real
 
 
 def sign_in() -> Any:
-    client_class = official_client()
+    client_class = official("SmartApi").SmartConnect
     # One call does not look at the root that the constructor was given.
     client_class._rootUrl = told["root_url"]
     smart = client_class(told["api_key"], root=told["root_url"])
@@ -38,6 +40,7 @@ def sign_in() -> Any:
     seen["signed_in"] = session["status"]
     seen["client"] = session["data"]["clientcode"]
     seen["refresh"] = session["data"]["refreshToken"]
+    seen["jwt"] = session["data"]["jwtToken"]
     return smart
 
 
@@ -65,16 +68,61 @@ def trade(smart: Any) -> None:
     resting = smart.placeOrder(order)
     smart.modifyOrder(order | {"orderid": resting, "quantity": "6"})
     smart.cancelOrder(resting, "NORMAL")
-    full = smart.placeOrderFullResponse(order | {"price": str(round(last * 1.01, 1))})["data"]
+    seen["order"] = order | {"price": str(round(last * 1.01, 1))}
+    full = smart.placeOrderFullResponse(seen["order"])["data"]
     seen["details"] = smart.individual_order_details(full["uniqueorderid"])["data"]["status"]
     seen["orders"] = {row["orderid"]: row["status"] for row in smart.orderBook()["data"]}
     seen["ids"] = [resting, full["orderid"]]
     seen["trades"] = [int(row["fillsize"]) for row in smart.tradeBook()["data"]]
+    candles = {
+        "exchange": "NSE",
+        "symboltoken": hit["symboltoken"],
+        "interval": "ONE_DAY",
+        "fromdate": "2026-11-18 09:15",
+        "todate": "2026-11-18 15:30",
+    }
+    seen["candles"] = len(smart.getCandleData(candles)["data"])
     seen["net"] = [row["netqty"] for row in smart.position()["data"]]
     seen["holdings"] = [smart.holding()["data"], smart.allholding()["data"]]
     seen["funds"] = float(smart.rmsLimit()["data"]["net"]) > 0
     seen["refused"] = smart.placeOrder(order | {"ordertype": "MARKET"})
     seen["code"] = smart.placeOrderFullResponse(order | {"ordertag": "x" * 21})["errorcode"]
+
+
+def stream(smart: Any) -> None:
+    ticks_class = official("SmartApi.smartWebSocketV2").SmartWebSocketV2
+    updates_class = official("SmartApi.smartWebSocketOrderUpdate").SmartWebSocketOrderUpdate
+    ticks_class.ROOT_URI = f"{told['ws_root']}/smart-stream"
+    updates_class.WEBSOCKET_URI = f"{told['ws_root']}/smart-order-update"
+    jwt = seen.pop("jwt")
+    ticked, updated, ready = threading.Event(), threading.Event(), threading.Event()
+
+    ticks = ticks_class(jwt, told["api_key"], told["client_code"], smart.getfeedToken())
+    listed = [{"exchangeType": 1, "tokens": ["2885"]}]
+
+    def on_data(_: Any, tick: dict[str, Any]) -> None:
+        seen["tick"] = [tick["token"], len(tick["best_5_buy_data"]), len(tick["best_5_sell_data"])]
+        ticked.set()
+
+    def on_open(_: Any) -> None:
+        ticks.subscribe("abc", 3, listed)
+
+    ticks.on_open, ticks.on_data = on_open, on_data
+    threading.Thread(target=ticks.connect, daemon=True).start()
+
+    updates = updates_class(jwt.removeprefix("Bearer "), told["api_key"], told["client_code"], "")
+
+    def on_message(_: Any, message: Any) -> None:
+        code = json.loads(message)["order-status"] if message else ""
+        ready.set() if code == "AB00" else None
+        if code == "AB05":
+            updated.set()
+
+    updates.on_message = on_message
+    threading.Thread(target=updates.connect, daemon=True).start()
+    ready.wait(15)
+    smart.placeOrder(seen.pop("order"))
+    seen["streamed"] = [ticked.wait(15), updated.wait(15)]
 
 
 def leave(smart: Any) -> None:
@@ -85,5 +133,8 @@ def leave(smart: Any) -> None:
 
 client = sign_in()
 trade(client)
+stream(client)
 leave(client)
-print(json.dumps(seen))
+print(json.dumps(seen), flush=True)
+# The client's sockets connect again for ever.
+os._exit(0)
