@@ -28,8 +28,14 @@ async def test_door_listens_where_a_port_is_set_and_a_taken_port_stops_nothing(
     database_url: str, nats_url: str, tmp_path: Path
 ) -> None:
     ensure_keys(tmp_path / "keys")
-    port = choose_port(0)
-    told = settings(database_url, nats_url, keys_dir=tmp_path / "keys", kite_door_port=port)
+    port, other = choose_port(0), choose_port(0)
+    told = settings(
+        database_url,
+        nats_url,
+        keys_dir=tmp_path / "keys",
+        kite_door_port=port,
+        smartapi_door_port=other,
+    )
     async with (
         record_world(database_url, nats_url, partitions=2),
         httpx.AsyncClient(trust_env=False) as client,
@@ -38,6 +44,9 @@ async def test_door_listens_where_a_port_is_set_and_a_taken_port_stops_nothing(
             answer = await client.get(f"http://127.0.0.1:{port}/orders")
             assert (answer.status_code, answer.json()["error_type"]) == (403, "TokenException")
             assert (await client.get(f"http://127.0.0.1:{port}/_vyomo/faults")).status_code == 403
+            angel = await client.get(f"http://127.0.0.1:{other}/rest/secure/angelbroking/user/v1/getRMS")
+            assert angel.json()["errorCode"] == "AG8004"
+            assert (await client.get(f"http://127.0.0.1:{other}/_vyomo/faults")).status_code == 403
 
         with socket.create_server(("127.0.0.1", port)):
             async with paper_exchange(told) as executor:

@@ -97,11 +97,11 @@ def give_login(
     )
 
 
-def make_sandbox(database_url: str, account_id: int) -> None:
+def make_sandbox(database_url: str, account_id: int, broker: str = "zerodha") -> None:
     """A paper account becomes one of a broker that lives at the doors; only before it has traded."""
     execute(
         database_url,
-        "UPDATE accounts.broker_accounts SET broker = 'zerodha', environment = 'sandbox' "
+        f"UPDATE accounts.broker_accounts SET broker = '{broker}', environment = 'sandbox' "
         f"WHERE id = {account_id}",
     )
 

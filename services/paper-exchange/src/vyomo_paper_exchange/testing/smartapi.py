@@ -114,13 +114,13 @@ async def smartapi_world(
         smartapi_server(doors, has_limits=has_limits) as root,
         httpx.AsyncClient(base_url=root, timeout=10, trust_env=False) as client,
     ):
-        code = await _client_code(venue, account)
+        code = await client_code_of(venue, account)
         world = SmartWorld(venue, doors, root, client, code)
         await world.sign_in()
         yield world
 
 
-async def _client_code(venue: Venue, account: int) -> str:
+async def client_code_of(venue: Venue, account: int) -> str:
     async with venue.database.connection() as connection:
         row = await connection.fetchrow(
             "SELECT client_id FROM accounts.broker_accounts WHERE id = $1", account

@@ -3,8 +3,22 @@
 import base64
 import json
 
+import httpx
+from pydantic import SecretStr
+
 from vyomo_paper_exchange.doors.smartapi.access import next_end
-from vyomo_paper_exchange.testing.smartapi import API_KEY, AUTH, SmartWorld
+from vyomo_paper_exchange.testing.doors import ROOT_KEYS, door_venue, make_sandbox, smartapi_server
+from vyomo_paper_exchange.testing.smartapi import (
+    API_KEY,
+    AUTH,
+    PIN,
+    TOTP_SECRET,
+    SmartWorld,
+    client_code_of,
+)
+from vyomo_paper_exchange.testing.venue import Venue
+from vyomo_service_kit.sealing import Sealer, SecretPlace
+from vyomo_service_kit.testing.databases import execute
 
 PROFILE = "/user/v1/getProfile"
 
@@ -69,6 +83,36 @@ async def test_calls_without_token_or_key(angel: SmartWorld) -> None:
     for headers in ({}, {"X-PrivateKey": "another"}):
         answer = await angel.client.get(path, headers={"Authorization": f"Bearer {jwt}", **headers})
         assert answer.json()["errorCode"] == "AG8004"
+
+
+async def test_account_at_the_sandbox_signs_in_with_its_own_credentials(
+    venue: Venue, database_url: str
+) -> None:
+    account = venue.record.account
+    code = await client_code_of(venue, account)
+    make_sandbox(database_url, account, "angel")
+    sealer = Sealer(ROOT_KEYS.public)
+
+    def sealed(value: str, field: str) -> str:
+        place = SecretPlace(user_id="asha", broker="angel", client_id=code, field=field)
+        return sealer.seal(SecretStr(value), place)
+
+    execute(
+        database_url,
+        f"UPDATE accounts.broker_accounts SET api_key = '{sealed(API_KEY, 'apiKey')}', "
+        f"password = '{sealed(PIN, 'password')}', totp_secret = '{sealed(TOTP_SECRET, 'totpSecret')}' "
+        f"WHERE id = {account}",
+    )
+    async with (
+        door_venue(venue) as doors,
+        smartapi_server(doors) as root,
+        httpx.AsyncClient(base_url=root, trust_env=False) as client,
+    ):
+        angel = SmartWorld(venue, doors, root, client, code)
+        await angel.sign_in()
+        placed = await angel.place()
+
+        assert (await angel.order(placed["orderid"]))["status"] == "complete"
 
 
 async def renewed(angel: SmartWorld, refresh_token: str) -> str:

@@ -1,8 +1,12 @@
 """Orders, books, instruments and quotes, in Angel One's words and by its rules."""
 
+from decimal import Decimal
 from typing import Any
 
+from vyomo_contracts.vocabulary import OrderType
+from vyomo_paper_exchange.doors.orders import DoorAccount
 from vyomo_paper_exchange.doors.smartapi.rows import order_id_of, unique_id
+from vyomo_paper_exchange.testing.doors import new_order
 from vyomo_paper_exchange.testing.smartapi import ORDER, RELIANCE, SmartWorld, smartapi_world
 from vyomo_paper_exchange.testing.venue import Venue
 
@@ -163,6 +167,22 @@ async def test_instrument_master_search_and_quotes(angel: SmartWorld) -> None:
         short = await angel.data("POST", "/market/v1/quote", {"mode": mode, "exchangeTokens": tokens})
         assert len(short["fetched"][0]) == names
     assert await angel.refused("/market/v1/quote", {"mode": "LTP", "exchangeTokens": []}) == (200, "AB1007")
+
+
+async def test_orders_that_came_another_way_are_in_the_book(angel: SmartWorld) -> None:
+    account = DoorAccount(
+        account_id=angel.venue.record.account, user_id="asha", client_id=angel.client_code, is_linked=True
+    )
+    wanted = new_order(order_type=OrderType.SL, price=Decimal(9_000), trigger_price=Decimal(8_999))
+    await angel.doors.desk.place(account, "kite", wanted)
+    native = await angel.venue.passive(50, tag="mine")
+
+    kite, ours = await angel.data("GET", BOOK)
+
+    assert (kite["variety"], kite["ordertype"]) == ("STOPLOSS", "STOPLOSS_LIMIT")
+    assert (ours["orderid"], ours["uniqueorderid"]) == (native.order_id, native.order_id)
+    details = f"/order/v1/details/{ours['uniqueorderid']}"
+    assert (await angel.data("GET", details))["orderid"] == native.order_id
 
 
 async def test_position_is_converted(angel: SmartWorld) -> None:

@@ -11,7 +11,7 @@ from vyomo_contracts.money import ZERO
 from vyomo_contracts.vocabulary import Exchange
 from vyomo_paper_exchange.domain.times import IST
 from vyomo_paper_exchange.doors.smartapi import parameters as read
-from vyomo_paper_exchange.doors.smartapi.calls import Call, Found, SmartDoor
+from vyomo_paper_exchange.doors.smartapi.calls import Call, Found, SmartDoor, number_of
 from vyomo_paper_exchange.doors.smartapi.envelope import InputError, encode
 from vyomo_paper_exchange.doors.smartapi.parameters import document_of, parameters_of, texts_of
 from vyomo_paper_exchange.doors.smartapi.rows import percent
@@ -86,27 +86,23 @@ async def quote(call: Call) -> object:
     if mode not in _MODES:
         raise InputError("Invalid mode")
     asked = _asked(document)
-    found: dict[tuple[Exchange, str], Found] = {}
-    for exchange, token in asked:
-        each = await call.door.find(exchange, token)
-        if each is not None:
-            found[exchange, token] = each
-    quotes = await call.door.venue.prices.quotes({each.listing.key for each in found.values()})
+    keys = await call.door.venue.instruments.keys(number_of(token) for _, token in asked)
+    quotes = await call.door.venue.prices.quotes(set(keys.values()))
     fetched: list[dict[str, Any]] = []
     unfetched: list[dict[str, Any]] = []
-    for pair in asked:
-        each = found.get(pair)
-        if each is None or each.listing.key not in quotes:
+    for exchange, token in asked:
+        listing, shown = quotes.get(keys.get(number_of(token), ""), (None, None))
+        if listing is None or shown is None or listing.instrument.exchange is not exchange:
             unfetched.append(
                 {
-                    "exchange": str(pair[0]),
-                    "symbolToken": pair[1],
+                    "exchange": str(exchange),
+                    "symbolToken": token,
                     "message": "Symbol token not found",
                     "errorCode": "AB1018",
                 }
             )
         else:
-            fetched.append(_row(each, quotes[each.listing.key][1], mode))
+            fetched.append(_row(Found(number_of(token), listing), shown, mode))
     return {"fetched": fetched, "unfetched": unfetched}
 
 
