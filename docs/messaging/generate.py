@@ -29,7 +29,14 @@ from vyomo_contracts.commands import (
 )
 from vyomo_contracts.events import BrokerEvents
 from vyomo_contracts.messages import Envelope
-from vyomo_contracts.queries import QuoteReply, QuoteRequest, TickFrame, WatchInstruments
+from vyomo_contracts.queries import (
+    CandleReply,
+    CandleRequest,
+    QuoteReply,
+    QuoteRequest,
+    TickFrame,
+    WatchInstruments,
+)
 from vyomo_contracts.risk_commands import (
     ExitAllBatch,
     ExitReplies,
@@ -70,6 +77,7 @@ SUBJECTS: Final[tuple[Row, ...]] = (
     (subjects.EXIT_ALL, "gateway", "order-router", ExitAllBatch, ExitReplies),
     (subjects.SYNC_POSITIONS, "gateway", "sync", SyncPositionsBatch, SyncReplies),
     (subjects.QUOTES, "gateway", "paper-exchange", QuoteRequest, QuoteReply),
+    (subjects.CANDLES, "gateway", "paper-exchange", CandleRequest, CandleReply),
     (subjects.WATCH_INSTRUMENTS, "gateway", "paper-exchange", WatchInstruments, None),
     (subjects.TICKS, "paper-exchange", "gateway", TickFrame, None),
     (

@@ -21,6 +21,7 @@ REQUESTS = (
     subjects.SET_ACCOUNTS_ACTIVE,
     subjects.SYNC_POSITIONS,
     subjects.QUOTES,
+    subjects.CANDLES,
     subjects.WATCH_INSTRUMENTS,
 )
 

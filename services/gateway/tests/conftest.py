@@ -40,12 +40,12 @@ from vyomo_contracts.commands import (
     SyncReplies,
     SyncReply,
 )
-from vyomo_contracts.instruments import DepthLevel, Quote
+from vyomo_contracts.instruments import Candle, DepthLevel, Quote
 from vyomo_contracts.lifecycle import OrderUpdate
 from vyomo_contracts.messages import Envelope, Problem
 from vyomo_contracts.orders import Order
 from vyomo_contracts.portfolio import Funds
-from vyomo_contracts.queries import QuoteReply, QuoteRequest, WatchInstruments
+from vyomo_contracts.queries import CandleReply, CandleRequest, QuoteReply, QuoteRequest, WatchInstruments
 from vyomo_contracts.reasons import ReasonCode
 from vyomo_contracts.vocabulary import Broker, Exchange, OrderState, PendingAction, Scope
 from vyomo_gateway.bootstrap import open_gateway
@@ -77,6 +77,7 @@ class StandIns:
         self.deny = False
         """Record orders as DENIED, as the risk rules would."""
         self.prices: dict[str, Decimal] = {}
+        self.asked_candles: list[CandleRequest] = []
 
     async def start(self) -> None:
         await self._serve(subjects.PLACE_ORDERS, PlaceOrders, self._place)
@@ -86,6 +87,7 @@ class StandIns:
         await self._serve(subjects.SET_ACCOUNTS_ACTIVE, SetAccountsActive, self._set_active)
         await self._serve(subjects.SYNC_POSITIONS, SyncPositionsBatch, self._sync)
         await self._serve(subjects.QUOTES, QuoteRequest, self._quote)
+        await self._serve(subjects.CANDLES, CandleRequest, self._candles)
 
         async def note(message: Msg) -> None:
             self.watched.append(WatchInstruments.model_validate_json(message.data))
@@ -260,6 +262,23 @@ class StandIns:
     async def _quote(self, message: QuoteRequest) -> QuoteReply:
         quotes = tuple(self._quoted(key) for key in message.keys if key in self.prices)
         return QuoteReply(**self.reply_head(QuoteReply), quotes=quotes)
+
+    async def _candles(self, message: CandleRequest) -> CandleReply:
+        """One candle at the instrument's price, or the command's refusal."""
+        self.asked_candles.append(message)
+        head = self.reply_head(CandleReply)
+        if self.refusal is not None:
+            return CandleReply(**head, problem=self.refusal)
+        price = self.prices.get(message.key, Decimal(100))
+        candle = Candle(
+            at=self.world.clock.now(),
+            open_price=price,
+            high_price=price + 1,
+            low_price=price,
+            close_price=price,
+            volume=7,
+        )
+        return CandleReply(**head, candles=(candle,))
 
     def _quoted(self, key: str) -> Quote:
         exchange, _, symbol = key.partition(":")

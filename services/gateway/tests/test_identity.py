@@ -63,6 +63,7 @@ OTHER_USER: dict[tuple[str, str], int] = {
     ("GET", "/api/brokers/accounts/{accountId}/margins"): 404,
     ("POST", "/api/brokers/accounts/{accountId}/sync/{sessionId}"): 404,
     ("GET", "/api/instruments"): 200,
+    ("GET", "/api/instruments/{exchange}/{symbol}/candles"): 200,
     ("GET", "/api/quotes"): 200,
     ("GET", "/api/events"): 200,
     ("GET", "/api/risk/limits"): 404,
@@ -101,10 +102,13 @@ async def ask(
     concrete = path.format(
         accountId=edge.world.account,
         orderId=order_id,
+        exchange="NSE",
+        symbol="RELIANCE",
         sessionId="3f9a1c0e5b7d2468" if "/auth/" in path else 7,
     )
     queries = {
         "/api/quotes": {"i": "NSE:RELIANCE"},
+        "/api/instruments/{exchange}/{symbol}/candles": {"interval": "1m"},
         "/api/risk/limits": {"accountId": str(edge.world.account)},
     }
     query = queries.get(path)

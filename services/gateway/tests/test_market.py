@@ -1,8 +1,13 @@
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 import asyncpg
+import pytest
 import pytest_asyncio
+
+from vyomo_contracts.messages import Problem
+from vyomo_contracts.reasons import ReasonCode
 
 if TYPE_CHECKING:
     from conftest import Edge
@@ -76,3 +81,53 @@ async def test_quotes_carry_depth_and_name_what_is_missing(edge: "Edge"):
     (quote,) = answer["quotes"]
     assert (quote["lastPrice"], quote["change"]) == (1412.5, 1)
     assert quote["depth"]["buy"] == [{"price": 1412.5, "quantity": 10, "orders": 1}]
+
+
+async def test_candles_are_exact_and_times_are_utc(edge: "Edge"):
+    edge.behind.prices["NSE:M&M"] = Decimal("1412.55")
+
+    response = await edge.client.get(
+        "/api/instruments/NSE/M%26M/candles?interval=5m&from=2026-02-12T09:15:00%2B05:30"
+    )
+
+    answer = response.json()
+    assert (answer["instrument"], answer["interval"]) == ("NSE:M&M", "5m")
+    (candle,) = answer["candles"]
+    assert (candle["open"], candle["high"], candle["volume"]) == (1412.55, 1413.55, 7)
+    assert candle["time"].endswith("Z")
+    (asked,) = edge.behind.asked_candles
+    assert asked.begin == datetime(2026, 2, 12, 3, 45, tzinfo=UTC)
+    assert asked.end is None
+
+
+@pytest.mark.parametrize(
+    ("path", "field", "words"),
+    [
+        ("NSE/RELIANCE/candles", "interval", "interval is required"),
+        ("NSE/RELIANCE/candles?interval=2m", "interval", "one of '1m', '3m', '5m'"),
+        ("XYZ/RELIANCE/candles?interval=1m", "exchange", "NSE"),
+        ("NSE/RELIANCE/candles?interval=1m&from=2026-02-12T09:15:00", "from", "time with its offset"),
+        ("NSE/RELIANCE/candles?interval=1m&to=yesterday", "to", "time with its offset"),
+        (
+            "NSE/RELIANCE/candles?interval=1m&from=2026-02-12T09:15:00Z&to=2026-02-11T09:15:00Z",
+            "from",
+            "from must not be after to",
+        ),
+    ],
+)
+async def test_candles_that_cannot_be_had_name_the_field(edge: "Edge", path: str, field: str, words: str):
+    response = await edge.client.get(f"/api/instruments/{path}")
+
+    assert response.status_code == 422, response.text
+    error = response.json()["error"]
+    assert error["field"] == field
+    assert words in error["message"]
+
+
+async def test_the_market_says_why_there_are_no_candles(edge: "Edge"):
+    edge.behind.refusal = Problem(code=ReasonCode.UNKNOWN_SYMBOL, message="not known", field="symbol")
+
+    response = await edge.client.get("/api/instruments/NSE/NOSUCH/candles?interval=1d")
+
+    assert response.status_code == ReasonCode.UNKNOWN_SYMBOL.http_status
+    assert response.json()["error"]["field"] == "symbol"

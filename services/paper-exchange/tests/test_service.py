@@ -1,6 +1,7 @@
 """The whole service on real NATS and PostgreSQL: doorbell to fill, quotes on request, ticks while somebody watches."""
 
 from collections.abc import AsyncGenerator
+from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -9,10 +10,17 @@ import pytest
 from vyomo_contracts import subjects
 from vyomo_contracts.commands import RingDoorbell
 from vyomo_contracts.messages import Failure
-from vyomo_contracts.queries import QuoteReply, QuoteRequest, TickFrame, WatchInstruments
+from vyomo_contracts.queries import (
+    CandleReply,
+    CandleRequest,
+    QuoteReply,
+    QuoteRequest,
+    TickFrame,
+    WatchInstruments,
+)
 from vyomo_contracts.reasons import ReasonCode
 from vyomo_contracts.topology import partition_of
-from vyomo_contracts.vocabulary import OrderState, OrderType
+from vyomo_contracts.vocabulary import CandleInterval, OrderState, OrderType
 from vyomo_ledger.testing import RecordWorld, record_world
 from vyomo_paper_exchange.bootstrap import paper_exchange
 from vyomo_paper_exchange.settings import PaperExchangeSettings
@@ -72,6 +80,24 @@ async def test_quotes_are_answered_for_what_is_listed(record: RecordWorld) -> No
     assert [quote.key for quote in reply.quotes] == ["NSE:RELIANCE", "NSE:NIFTY"]
     assert all(len(quote.bids) == len(quote.asks) == 5 for quote in reply.quotes)
     assert all(quote.low_price <= quote.last_price <= quote.high_price for quote in reply.quotes)
+
+
+async def test_candles_are_answered_and_refused(record: RecordWorld) -> None:
+    async def ask(key: str, **changes: Any) -> CandleReply:
+        request = CandleRequest(**envelope(record), key=key, interval=CandleInterval.MINUTE, **changes)
+        return await record.bus.request(subjects.CANDLES, request, CandleReply, timeout_seconds=5)
+
+    usual = await ask("NSE:RELIANCE")
+    unknown = await ask("NSE:NOSUCH")
+    too_many = await ask("NSE:RELIANCE", begin=record.clock.now() - timedelta(days=20))
+
+    assert len(usual.candles) == 300
+    assert [candle.at for candle in usual.candles] == sorted({candle.at for candle in usual.candles})
+    assert usual.candles[-1].at > record.clock.now() - timedelta(minutes=2)
+    assert unknown.problem is not None
+    assert (unknown.problem.code, unknown.problem.field) == (ReasonCode.UNKNOWN_SYMBOL, "symbol")
+    assert too_many.problem is not None
+    assert (too_many.problem.code, too_many.problem.field) == (ReasonCode.INVALID_FIELD, "from")
 
 
 async def test_unreadable_request_gets_an_answer(record: RecordWorld) -> None:

@@ -395,6 +395,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/instruments/{exchange}/{symbol}/candles": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Candles of one instrument
+         * @description Of trading sessions, oldest first: those that start from `from` to `to`, at most 2,000. Without `from` the last 300 up to `to`, which is now when left out. The last candle grows while its interval lasts.
+         */
+        get: operations["read_candles_api_instruments__exchange___symbol__candles_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/quotes": {
         parameters: {
             query?: never;
@@ -647,6 +667,33 @@ export interface components {
             code: "CANCEL_UNCONFIRMED";
             message: string;
             order: components["schemas"]["OrderView"];
+            /**
+             * @default true
+             * @enum {unknown}
+             */
+            success: true;
+        };
+        /**
+         * CandleInterval
+         * @description How much time one candle covers.
+         * @enum {string}
+         */
+        CandleInterval: "1m" | "3m" | "5m" | "15m" | "30m" | "1h" | "1d";
+        /** CandleView */
+        CandleView: {
+            close: number;
+            high: number;
+            low: number;
+            open: number;
+            /** Format: date-time */
+            time: string;
+            volume: number;
+        };
+        /** CandlesAnswer */
+        CandlesAnswer: {
+            candles: components["schemas"]["CandleView"][];
+            instrument: string;
+            interval: components["schemas"]["CandleInterval"];
             /**
              * @default true
              * @enum {unknown}
@@ -4799,6 +4846,97 @@ export interface operations {
                 };
             };
             /** @description RECORD_UNAVAILABLE */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    read_candles_api_instruments__exchange___symbol__candles_get: {
+        parameters: {
+            query: {
+                interval: components["schemas"]["CandleInterval"];
+                /** @description With its offset: 2026-02-12T03:45:00Z */
+                from?: string | null;
+                /** @description With its offset */
+                to?: string | null;
+            };
+            header?: never;
+            path: {
+                exchange: components["schemas"]["Exchange"];
+                symbol: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "candles": [
+                     *         {
+                     *           "close": 1412.5,
+                     *           "high": 1413.2,
+                     *           "low": 1411.1,
+                     *           "open": 1411.6,
+                     *           "time": "2026-02-12T08:00:00.000Z",
+                     *           "volume": 18422
+                     *         }
+                     *       ],
+                     *       "instrument": "NSE:RELIANCE",
+                     *       "interval": "5m",
+                     *       "success": true
+                     *     }
+                     */
+                    "application/json": components["schemas"]["CandlesAnswer"];
+                };
+            };
+            /** @description UNAUTHENTICATED */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description SCOPE_MISSING or FOREIGN_PAGE or USER_MISMATCH */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description UNKNOWN_FIELD or MISSING_FIELD or UNKNOWN_SYMBOL or INVALID_FIELD */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description INTERNAL_ERROR */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description RECORD_UNAVAILABLE or BUS_UNAVAILABLE or SERVICE_UNAVAILABLE */
             503: {
                 headers: {
                     [name: string]: unknown;

@@ -53,6 +53,17 @@ class Instrument(Tolerant):
         return highest // self.tick_size * self.tick_size
 
 
+class Candle(Tolerant):
+    """What was traded from `at` to the end of the candle's interval, or to now while it lasts."""
+
+    at: Instant
+    open_price: RecordedPrice
+    high_price: RecordedPrice
+    low_price: RecordedPrice
+    close_price: RecordedPrice
+    volume: int
+
+
 class DepthLevel(Tolerant):
     price: RecordedPrice
     quantity: int

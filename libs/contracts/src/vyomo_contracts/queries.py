@@ -1,11 +1,17 @@
 """Questions asked over core NATS, answered by whoever serves the subject; no answer within the limit means unavailable."""
 
-from typing import ClassVar
+from typing import ClassVar, Final
 
 from pydantic import Field
 
-from vyomo_contracts.instruments import Quote
-from vyomo_contracts.messages import Envelope, Strict, Tolerant
+from vyomo_contracts.instruments import Candle, Quote
+from vyomo_contracts.messages import Envelope, Instant, Problem, Strict, Tolerant
+from vyomo_contracts.vocabulary import CandleInterval
+
+CANDLES_MAX: Final = 2_000
+"""Most candles of one answer."""
+CANDLES_USUAL: Final = 300
+"""How many are meant where no beginning is named."""
 
 
 class InstrumentRef(Strict):
@@ -23,6 +29,25 @@ class QuoteReply(Envelope):
     TYPE: ClassVar[str] = "market.quotes_reply"
     quotes: tuple[Quote, ...]
     """Only the instruments that have a price; ask for others again later."""
+
+
+class CandleRequest(Envelope):
+    TYPE: ClassVar[str] = "market.candles"
+    key: str
+    """`EXCHANGE:SYMBOL`."""
+    interval: CandleInterval
+    begin: Instant | None = None
+    """No candle that starts before; None asks for the last `CANDLES_USUAL` up to `end`."""
+    end: Instant | None = None
+    """No candle that starts after; None is now."""
+
+
+class CandleReply(Envelope):
+    TYPE: ClassVar[str] = "market.candles_reply"
+    candles: tuple[Candle, ...] = ()
+    """Oldest first; the last one still grows while its interval lasts."""
+    problem: Problem | None = None
+    """Why there are none: not listed, or more than `CANDLES_MAX`. Fields as the API calls them."""
 
 
 class WatchInstruments(Envelope):

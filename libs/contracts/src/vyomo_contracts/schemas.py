@@ -27,7 +27,14 @@ from vyomo_contracts.commands import (
 from vyomo_contracts.compatibility import breaking_changes
 from vyomo_contracts.events import BrokerEvents
 from vyomo_contracts.messages import Envelope, Failure, Tolerant
-from vyomo_contracts.queries import QuoteReply, QuoteRequest, TickFrame, WatchInstruments
+from vyomo_contracts.queries import (
+    CandleReply,
+    CandleRequest,
+    QuoteReply,
+    QuoteRequest,
+    TickFrame,
+    WatchInstruments,
+)
 from vyomo_contracts.risk_commands import (
     ExitAllBatch,
     ExitReplies,
@@ -63,6 +70,8 @@ ENVELOPES: Final[tuple[type[Envelope], ...]] = (
     BrokerEvents,
     QuoteRequest,
     QuoteReply,
+    CandleRequest,
+    CandleReply,
     WatchInstruments,
     TickFrame,
 )

@@ -20,6 +20,7 @@ READ_RISK: Final = f"{ROOT}.qry.risk.read"
 SYNC_POSITIONS: Final = f"{ROOT}.cmd.account.sync"
 WATCH_INSTRUMENTS: Final = f"{ROOT}.cmd.market.watch"
 QUOTES: Final = f"{ROOT}.qry.market.quotes"
+CANDLES: Final = f"{ROOT}.qry.market.candles"
 TICKS: Final = f"{ROOT}.md.ticks"
 
 ALL_DOORBELLS: Final = f"{ROOT}.cmd.broker.>"

@@ -164,6 +164,19 @@ STATUS_OF_STATE = {
 }
 
 
+class CandleInterval(Word):
+    """How much time one candle covers."""
+
+    MINUTE = "1m"
+    THREE_MINUTES = "3m"
+    FIVE_MINUTES = "5m"
+    FIFTEEN_MINUTES = "15m"
+    HALF_HOUR = "30m"
+    HOUR = "1h"
+    DAY = "1d"
+    """One trading session, however long it is."""
+
+
 class PendingAction(Word):
     """A change asked for and not yet answered by the broker. Not a state: the order keeps its own while this is open."""
 

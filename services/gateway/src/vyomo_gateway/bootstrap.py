@@ -18,6 +18,7 @@ from vyomo_gateway.identity.authentication import Authenticator
 from vyomo_gateway.identity.browsers import Browsers
 from vyomo_gateway.logins.service import LoginService
 from vyomo_gateway.logins.states import LoginStates
+from vyomo_gateway.market.candles import Candles
 from vyomo_gateway.market.quotes import Quotes
 from vyomo_gateway.market.service import MarketService
 from vyomo_gateway.orders.placing import OrderPlacer
@@ -94,7 +95,7 @@ async def open_gateway(settings: GatewaySettings) -> AsyncGenerator[ASGIApp]:
             orders=orders,
             place_order=OrderPlacer(orders, identifiers),
             portfolio=PortfolioService(records, commands, quotes),
-            market=MarketService(records, quotes),
+            market=MarketService(records, quotes, Candles(bus, envelopes)),
             risk=RiskService(RiskCommands(bus, envelopes, timeout_seconds=settings.request_timeout_seconds)),
             events=events,
             live=LiveService(hub, events, records, quotes),

@@ -15,6 +15,7 @@ from vyomo_ledger.writing import EventPublisher, Ledger
 from vyomo_paper_exchange.adapters.catalogue import Listings
 from vyomo_paper_exchange.adapters.store import VenueStore
 from vyomo_paper_exchange.app import register
+from vyomo_paper_exchange.candles import CandleAnswers
 from vyomo_paper_exchange.days import DayChange
 from vyomo_paper_exchange.domain.margins import MarginRates
 from vyomo_paper_exchange.domain.market.market import SeededMarket
@@ -25,6 +26,7 @@ from vyomo_paper_exchange.doors.reconciling import DoorReconciler
 from vyomo_paper_exchange.doors.record import DoorRecord
 from vyomo_paper_exchange.executor import PaperExecutor
 from vyomo_paper_exchange.handlers import SOURCE, MarketFeed
+from vyomo_paper_exchange.history import CandleHistory
 from vyomo_paper_exchange.rounds import Rounds
 from vyomo_paper_exchange.settings import PaperExchangeSettings
 from vyomo_service_kit.bus import Bus
@@ -67,6 +69,7 @@ async def paper_exchange(
             rates=rates,
             clock=clock,
         )
+        history = CandleHistory(rounds, clock, settings.market_seed)
         owned = settings.owned
         door_record = DoorRecord()
         executor = PaperExecutor(
@@ -96,6 +99,7 @@ async def paper_exchange(
         await stack.enter_async_context(bus.open())
         await stack.enter_async_context(publisher.running())
         await stack.enter_async_context(MarketFeed(bus, rounds, clock, identifiers).running())
+        await stack.enter_async_context(CandleAnswers(bus, rounds, history, clock, identifiers).running())
         await stack.enter_async_context(lanes.running())
         await stack.enter_async_context(bus.draining())
         await stack.enter_async_context(
@@ -105,6 +109,7 @@ async def paper_exchange(
                 executor=executor,
                 rounds=rounds,
                 record=door_record,
+                history=history,
                 clock=clock,
             )
         )
@@ -124,6 +129,7 @@ async def _doors(
     executor: PaperExecutor,
     rounds: Rounds,
     record: DoorRecord,
+    history: CandleHistory,
     clock: Clock,
 ) -> AsyncGenerator[None]:
     """The front doors that a port is set for. Without one this costs nothing, not even its imports."""
@@ -133,7 +139,13 @@ async def _doors(
     from vyomo_paper_exchange.doors.serving import open_doors  # noqa: PLC0415
 
     async with open_doors(
-        settings, ledger=ledger, executor=executor, rounds=rounds, record=record, clock=clock
+        settings,
+        ledger=ledger,
+        executor=executor,
+        rounds=rounds,
+        record=record,
+        history=history,
+        clock=clock,
     ):
         yield
 

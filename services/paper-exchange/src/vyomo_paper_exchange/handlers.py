@@ -64,16 +64,16 @@ class MarketFeed:
         try:
             request = QuoteRequest.model_validate_json(message.data)
         except ValueError as error:
-            await message.respond(_failure(ReasonCode.INVALID_FIELD, str(error)))
+            await message.respond(failure(ReasonCode.INVALID_FIELD, str(error)))
             return
         try:
             quotes = await self._quotes(request.keys)
         except RecordUnavailableError as error:
-            await message.respond(_failure(ReasonCode.RECORD_UNAVAILABLE, str(error)))
+            await message.respond(failure(ReasonCode.RECORD_UNAVAILABLE, str(error)))
             return
         except Exception:
             log.exception("market.quotes_failed", keys=len(request.keys))
-            await message.respond(_failure(ReasonCode.INTERNAL_ERROR, "the quotes could not be made"))
+            await message.respond(failure(ReasonCode.INTERNAL_ERROR, "the quotes could not be made"))
             return
         reply = QuoteReply(
             id=self._identifiers.message_id(),
@@ -164,5 +164,5 @@ def _pairs(keys: Iterable[str]) -> list[tuple[str, str]]:
     return [(exchange, symbol) for exchange, _, symbol in (key.partition(":") for key in keys)]
 
 
-def _failure(code: ReasonCode, message: str) -> bytes:
+def failure(code: ReasonCode, message: str) -> bytes:
     return Failure(problem=Problem(code=code, message=message)).model_dump_json().encode()

@@ -341,6 +341,21 @@ QUOTES: Final[Shown] = {
     ],
     "missing": [],
 }
+CANDLES: Final[Shown] = {
+    "success": True,
+    "instrument": "NSE:RELIANCE",
+    "interval": "5m",
+    "candles": [
+        {
+            "time": "2026-02-12T08:00:00.000Z",
+            "open": 1411.6,
+            "high": 1413.2,
+            "low": 1411.1,
+            "close": 1412.5,
+            "volume": 18422,
+        }
+    ],
+}
 HEALTH: Final[Shown] = {
     "success": True,
     "status": "ok",

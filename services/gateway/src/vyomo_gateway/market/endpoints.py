@@ -1,15 +1,17 @@
 from typing import Annotated
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Path, Query
+from pydantic import AwareDatetime
 
+from vyomo_contracts.queries import CANDLES_MAX, CANDLES_USUAL
 from vyomo_contracts.reasons import ReasonCode
-from vyomo_contracts.vocabulary import Exchange
+from vyomo_contracts.vocabulary import CandleInterval, Exchange
 from vyomo_gateway.edge import examples
 from vyomo_gateway.edge.documentation import COMMAND_ERRORS, PARAMETER_ERRORS, answers
 from vyomo_gateway.edge.encoding import JsonResponse
 from vyomo_gateway.edge.requests import GatewayRoute
 from vyomo_gateway.identity.guard import CurrentCaller
-from vyomo_gateway.market.schemas import InstrumentsAnswer, QuotesAnswer
+from vyomo_gateway.market.schemas import CandlesAnswer, InstrumentsAnswer, QuotesAnswer
 from vyomo_gateway.services import Serving
 
 router = APIRouter(prefix="/api", tags=["market"], route_class=GatewayRoute)
@@ -58,3 +60,32 @@ async def read_quotes(
     ],
 ) -> JsonResponse:
     return JsonResponse(await services.market.quotes(instruments))
+
+
+@router.get(
+    "/instruments/{exchange}/{symbol}/candles",
+    summary="Candles of one instrument",
+    description=f"Of trading sessions, oldest first: those that start from `from` to `to`, at most {CANDLES_MAX:,}. Without `from` "
+    f"the last {CANDLES_USUAL} up to `to`, which is now when left out. The last candle grows while its interval lasts.",
+    response_model=None,
+    responses=answers(
+        CandlesAnswer,
+        examples.CANDLES,
+        ReasonCode.MISSING_FIELD,
+        ReasonCode.UNKNOWN_SYMBOL,
+        *PARAMETER_ERRORS,
+        *COMMAND_ERRORS,
+    ),
+)
+async def read_candles(
+    *,
+    services: Serving,
+    exchange: Exchange,
+    symbol: Annotated[str, Path(min_length=1, max_length=64, pattern=r"^[^\x00-\x1f\x7f]*$")],
+    interval: CandleInterval,
+    begin: Annotated[
+        AwareDatetime | None, Query(alias="from", description="With its offset: 2026-02-12T03:45:00Z")
+    ] = None,
+    end: Annotated[AwareDatetime | None, Query(alias="to", description="With its offset")] = None,
+) -> JsonResponse:
+    return JsonResponse(await services.market.candles(exchange, symbol, interval, begin, end))

@@ -4,8 +4,8 @@ from datetime import date
 from decimal import Decimal
 from typing import Literal
 
-from vyomo_contracts.instruments import DepthLevel, Instrument, Quote
-from vyomo_contracts.vocabulary import Exchange, InstrumentKind, OptionType
+from vyomo_contracts.instruments import Candle, DepthLevel, Instrument, Quote
+from vyomo_contracts.vocabulary import CandleInterval, Exchange, InstrumentKind, OptionType
 from vyomo_gateway.edge.encoding import Time, View, number, optional_number, time_text
 
 
@@ -102,6 +102,35 @@ class QuoteView(View, frozen=True, kw_only=True):
             ),
             price_time=time_text(quote.at),
         )
+
+
+class CandleView(View, frozen=True, kw_only=True):
+    time: Time
+    """When it starts."""
+    open: Decimal
+    high: Decimal
+    low: Decimal
+    close: Decimal
+    volume: int
+
+    @classmethod
+    def of(cls, candle: Candle) -> "CandleView":
+        return cls(
+            time=time_text(candle.at),
+            open=number(candle.open_price),
+            high=number(candle.high_price),
+            low=number(candle.low_price),
+            close=number(candle.close_price),
+            volume=candle.volume,
+        )
+
+
+class CandlesAnswer(View, frozen=True, kw_only=True):
+    success: Literal[True] = True
+    instrument: str
+    interval: CandleInterval
+    candles: list[CandleView]
+    """Oldest first, of trading sessions only; the last one grows while its interval lasts."""
 
 
 class InstrumentsAnswer(View, frozen=True, kw_only=True):

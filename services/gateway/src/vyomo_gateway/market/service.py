@@ -1,13 +1,16 @@
 """Searching instruments and asking for quotes."""
 
 import re
+from datetime import datetime
 from typing import Final
 
+from vyomo_contracts.identifiers import instrument_key
 from vyomo_contracts.instruments import Instrument
 from vyomo_contracts.reasons import ReasonCode
-from vyomo_contracts.vocabulary import Exchange
+from vyomo_contracts.vocabulary import CandleInterval, Exchange
 from vyomo_gateway.edge.problems import InvalidRequestError
 from vyomo_gateway.identity.callers import Caller
+from vyomo_gateway.market.candles import Candles
 from vyomo_gateway.market.quotes import Quotes
 from vyomo_gateway.market.reads import (
     MOST_WORDS,
@@ -18,7 +21,7 @@ from vyomo_gateway.market.reads import (
     prefix,
     prefix_end,
 )
-from vyomo_gateway.market.schemas import InstrumentView, QuotesAnswer, QuoteView
+from vyomo_gateway.market.schemas import CandlesAnswer, CandleView, InstrumentView, QuotesAnswer, QuoteView
 from vyomo_gateway.reading import Records
 from vyomo_service_kit.database import Row
 
@@ -26,9 +29,10 @@ INSTRUMENT_KEY: Final = re.compile(rf"(?:{'|'.join(Exchange)}):[^\x00-\x1f\x7f]{
 
 
 class MarketService:
-    def __init__(self, records: Records, quotes: Quotes) -> None:
+    def __init__(self, records: Records, quotes: Quotes, candles: Candles) -> None:
         self._records = records
         self._quotes = quotes
+        self._candles = candles
 
     async def search(
         self, caller: Caller, query: str, exchange: Exchange | None, limit: int
@@ -74,6 +78,20 @@ class MarketService:
             quotes=[QuoteView.of(found[key]) for key in wanted if key in found],
             missing=[key for key in wanted if key not in found],
         )
+
+    async def candles(
+        self,
+        exchange: Exchange,
+        symbol: str,
+        interval: CandleInterval,
+        begin: datetime | None,
+        end: datetime | None,
+    ) -> CandlesAnswer:
+        if begin is not None and end is not None and begin > end:
+            raise InvalidRequestError.one(ReasonCode.INVALID_FIELD, "from", "from must not be after to")
+        key = instrument_key(exchange, symbol)
+        found = await self._candles.ask(key, interval, begin, end)
+        return CandlesAnswer(instrument=key, interval=interval, candles=[*map(CandleView.of, found)])
 
 
 def checked_keys(keys: list[str], *, field: str) -> list[str]:

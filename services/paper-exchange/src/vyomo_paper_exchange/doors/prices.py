@@ -1,4 +1,4 @@
-"""Prices for the doors: quotes on request, candles, and a stream for whoever subscribes.
+"""Prices for the doors: quotes on request, and a stream for whoever subscribes.
 
 While nobody subscribes the stream has no timer. Few instruments are looked at in every snapshot of the market, four times a second;
 many take turns, each at least once in a second.
@@ -7,19 +7,16 @@ many take turns, each at least once in a second.
 import asyncio
 from collections.abc import AsyncGenerator, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
-from datetime import date, datetime, timedelta
+from datetime import timedelta
 from decimal import Decimal
 from typing import Final, NamedTuple
 
 import structlog
 
 from vyomo_contracts.instruments import Quote
-from vyomo_contracts.vocabulary import Exchange
-from vyomo_paper_exchange.domain.market.market import DayPrices, Listing, SeededMarket
+from vyomo_paper_exchange.domain.market.market import DayPrices, Listing
 from vyomo_paper_exchange.domain.market.pricing import snapshot_at, time_of
-from vyomo_paper_exchange.domain.sessions import MarketHours
-from vyomo_paper_exchange.domain.times import trading_day
-from vyomo_paper_exchange.rounds import Rounds, day_session
+from vyomo_paper_exchange.rounds import Rounds
 from vyomo_service_kit.clock import Clock
 from vyomo_service_kit.database import RecordUnavailableError
 from vyomo_service_kit.runtime import cancel_and_wait
@@ -31,9 +28,6 @@ EVERY_SNAPSHOT_MAX: Final = 250
 TURNS: Final = 4
 _YIELD_EACH: Final = 8
 """Orders must not wait for a long list of prices: the loop is let go after so many. An instrument's first price of the day costs milliseconds."""
-_CANDLES_EACH: Final = 4
-_LONG_CANDLE: Final = 3_000
-"""Snapshots. The extremes of a longer one take milliseconds, so each lets the loop go."""
 _RETRY_SECONDS: Final = 1.0
 
 
@@ -55,17 +49,6 @@ class Priced(NamedTuple):
         return (mean / tick).to_integral_value() * tick
 
 
-class Candle(NamedTuple):
-    at: datetime
-    opening: Decimal
-    high: Decimal
-    low: Decimal
-    close: Decimal
-    volume: int
-
-
-_HOURS: Final = MarketHours()
-
 PriceListener = Callable[[Sequence[tuple[str, Priced]]], None]
 
 
@@ -78,15 +61,12 @@ class Subscription:
 
 
 class Prices:
-    def __init__(self, rounds: Rounds, clock: Clock, seed: int) -> None:
+    def __init__(self, rounds: Rounds, clock: Clock) -> None:
         self._rounds = rounds
         self._clock = clock
-        # Apart from the market that orders trade on: candles jump in time, and what it remembers is of the present.
-        self._past = SeededMarket(seed)
         self._subscriptions: list[Subscription] = []
         self._wanted = asyncio.Event()
         self._turn = 0
-        self._drawing = asyncio.Lock()
 
     @asynccontextmanager
     async def running(self) -> AsyncGenerator[None]:
@@ -126,30 +106,6 @@ class Prices:
         view = await self._rounds.view(_pairs(wanted))
         found = {key: view.listing_of(key) for key in wanted}
         return {key: listing for key, listing in found.items() if listing is not None}
-
-    def session(self, exchange: Exchange, day: date) -> tuple[datetime, datetime] | None:
-        """When candles of a day begin and end; None for a day without any, or that nobody knows of.
-
-        Days that are over have the exchange's own hours, also where the built-in market never closes: that is what programs expect
-        of the past, and a fourth of the work.
-        """
-        today = trading_day(self._clock.now())
-        return self._rounds.session(exchange, day) if day >= today else day_session(_HOURS, exchange, day)
-
-    async def candles(self, listing: Listing, starts: Sequence[datetime], length: timedelta) -> list[Candle]:
-        """One for each start that lies in the past; the last one may still be growing."""
-        candles: list[Candle] = []
-        now = snapshot_at(self._clock.now())
-        # One request after the other: however many ask, orders share the processor with one of them.
-        async with self._drawing:
-            for place, start in enumerate(starts):
-                first, last = snapshot_at(start), min(snapshot_at(start + length) - 1, now)
-                if first > last:
-                    break
-                candles.append(Candle(start, *self._past.stretch(listing, first, last)))
-                if place % _CANDLES_EACH == 0 or last - first > _LONG_CANDLE:
-                    await asyncio.sleep(0)
-        return candles
 
     def subscribe(self, listener: PriceListener) -> Subscription:
         subscription = Subscription(listener)

@@ -14,6 +14,7 @@ from vyomo_paper_exchange.doors.record import DoorRecord
 from vyomo_paper_exchange.doors.smartapi.app import create_smartapi_app
 from vyomo_paper_exchange.doors.venue import DoorVenue, open_venue
 from vyomo_paper_exchange.executor import PaperExecutor
+from vyomo_paper_exchange.history import CandleHistory
 from vyomo_paper_exchange.rounds import Rounds
 from vyomo_paper_exchange.settings import PaperExchangeSettings
 from vyomo_service_kit.clock import Clock
@@ -56,6 +57,7 @@ async def open_doors(
     executor: PaperExecutor,
     rounds: Rounds,
     record: DoorRecord,
+    history: CandleHistory,
     clock: Clock,
 ) -> AsyncGenerator[None]:
     key_file = settings.keys_dir / PRIVATE_KEY_FILE if settings.keys_dir else None
@@ -71,8 +73,8 @@ async def open_doors(
                 executor=executor,
                 rounds=rounds,
                 record=record,
+                history=history,
                 clock=clock,
-                market_seed=settings.market_seed,
                 opener=opener,
             )
         )

@@ -13,6 +13,7 @@ from vyomo_paper_exchange.doors.natives import NativeOrders
 from vyomo_paper_exchange.doors.prices import Prices
 from vyomo_paper_exchange.doors.record import DoorRecord
 from vyomo_paper_exchange.executor import PaperExecutor
+from vyomo_paper_exchange.history import CandleHistory
 from vyomo_paper_exchange.rounds import Rounds
 from vyomo_service_kit.clock import Clock
 from vyomo_service_kit.sealing import Opener
@@ -23,6 +24,7 @@ class DoorVenue:
     desk: Desk
     books: Books
     prices: Prices
+    history: CandleHistory
     instruments: InstrumentNumbers
     logins: DoorLogins
     sessions: DoorSessions
@@ -39,14 +41,15 @@ async def open_venue(
     rounds: Rounds,
     record: DoorRecord,
     clock: Clock,
-    market_seed: int,
+    history: CandleHistory,
     opener: Opener | None,
 ) -> AsyncGenerator[DoorVenue]:
     natives = NativeOrders(ledger, executor, clock)
     venue = DoorVenue(
         desk=Desk(executor, rounds, record, natives, clock),
         books=Books(ledger.database, rounds, natives, clock),
-        prices=Prices(rounds, clock, market_seed),
+        prices=Prices(rounds, clock),
+        history=history,
         instruments=InstrumentNumbers(ledger.database),
         logins=DoorLogins(ledger.database, opener),
         sessions=DoorSessions(ledger.database),

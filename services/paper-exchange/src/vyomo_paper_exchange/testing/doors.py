@@ -14,6 +14,7 @@ from vyomo_paper_exchange.doors.logins import Profile
 from vyomo_paper_exchange.doors.orders import NewOrder
 from vyomo_paper_exchange.doors.smartapi.app import create_smartapi_app
 from vyomo_paper_exchange.doors.venue import DoorVenue, open_venue
+from vyomo_paper_exchange.history import CandleHistory
 from vyomo_paper_exchange.testing.venue import Venue
 from vyomo_service_kit.sealing import Opener, Sealer
 from vyomo_service_kit.serving import serve_http
@@ -62,7 +63,7 @@ async def door_venue(venue: Venue) -> AsyncGenerator[DoorVenue]:
         rounds=venue.rounds,
         record=venue.door_record,
         clock=venue.clock,
-        market_seed=1,
+        history=CandleHistory(venue.rounds, venue.clock, 1),
         opener=Opener(ROOT_KEYS.private),
     ) as opened:
         yield opened

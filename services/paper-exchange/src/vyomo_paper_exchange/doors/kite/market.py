@@ -14,14 +14,13 @@ from vyomo_contracts.money import ZERO
 from vyomo_contracts.vocabulary import Exchange, InstrumentKind
 from vyomo_paper_exchange.domain.market.market import Listing
 from vyomo_paper_exchange.domain.times import IST
-from vyomo_paper_exchange.doors.candles import candles_of
 from vyomo_paper_exchange.doors.instruments import Numbered
 from vyomo_paper_exchange.doors.kite.calls import Call, KiteDoor
 from vyomo_paper_exchange.doors.kite.envelope import InputError
 from vyomo_paper_exchange.doors.kite.frames import INDICES, instrument_token, segment_of
 from vyomo_paper_exchange.doors.kite.parameters import refuse_control_characters
 from vyomo_paper_exchange.doors.kite.rows import time_text
-from vyomo_paper_exchange.doors.prices import Candle
+from vyomo_paper_exchange.history import Candle
 
 HEADER: Final = (
     "instrument_token,exchange_token,tradingsymbol,name,last_price,expiry,strike,tick_size,lot_size,"
@@ -208,7 +207,7 @@ async def candles(call: Call) -> object:
     listing = None if key is None else (await call.door.venue.prices.listings([key])).get(key)
     if listing is None or segment_of(listing.instrument) != int(call.path["token"]) & 0xFF:
         raise InputError("Invalid `instrument_token`.")
-    shown = await candles_of(call.door.venue, listing, _MINUTES.get(interval), begin, end)
+    shown = await call.door.venue.history.between(listing, _MINUTES.get(interval), begin, end)
     with_interest = parameters.get("oi") == "1"
     return {"candles": [_row(each, with_interest=with_interest) for each in shown]}
 

@@ -10,7 +10,6 @@ from vyomo_contracts.vocabulary import Exchange, Product, TransactionType
 from vyomo_paper_exchange.domain.accounts import GroupKey
 from vyomo_paper_exchange.domain.charges import Charges, charges_of
 from vyomo_paper_exchange.domain.times import IST, trading_day
-from vyomo_paper_exchange.doors.candles import candles_of
 from vyomo_paper_exchange.doors.smartapi import parameters as read
 from vyomo_paper_exchange.doors.smartapi.calls import Call, Found
 from vyomo_paper_exchange.doors.smartapi.envelope import InputError
@@ -44,7 +43,7 @@ async def candles(call: Call) -> object:
     if end < begin or end - begin > timedelta(days=days):
         raise InputError(f"Invalid todate: at most {days} days after fromdate")
     found = await _found(call, exchange, read.needed(parameters, "symboltoken"))
-    shown = await candles_of(call.door.venue, found.listing, minutes, begin, end)
+    shown = await call.door.venue.history.between(found.listing, minutes, begin, end)
     return [
         [
             each.at.astimezone(IST).isoformat(timespec="seconds"),
