@@ -23,6 +23,12 @@ ORDERS: Final = (
     {"symbol": "INFY", "transactionType": "BUY", "quantity": 25, "product": "MIS"},
 )
 
+SHARES: Final = ("NIFTY", "BANKNIFTY", "RELIANCE", "HDFCBANK", "INFY", "TCS", "SBIN", "ICICIBANK")
+WATCHLISTS: Final[dict[str, Any]] = {
+    "lists": [{"id": 1, "name": "Large caps", "instruments": [f"NSE:{each}" for each in SHARES]}],
+    "chosen": 1,
+}
+
 
 def main() -> int:
     with tempfile.TemporaryDirectory() as folder:
@@ -51,6 +57,7 @@ def take(state: Path) -> None:
         for theme in ("dark", "light"):
             page.evaluate("theme => localStorage.setItem('vyomo.theme', theme)", theme)
             photograph(page, f"{url}/broker-management?account=1", IMAGES / f"broker-management-{theme}.png")
+            photograph_market(page, url, IMAGES / f"market-{theme}.png")
             photograph(page, f"{url}/settings", IMAGES / f"settings-{theme}.png")
         browser.close()
 
@@ -64,6 +71,16 @@ def photograph(page: Page, url: str, path: Path) -> None:
         page.get_by_role("listbox").get_by_role("option").first.wait_for()
         page.keyboard.press("Enter")
         page.locator(".depth").wait_for()
+    page.wait_for_timeout(2500)
+    page.screenshot(path=path)
+
+
+def photograph_market(page: Page, url: str, path: Path) -> None:
+    page.goto(f"{url}/market?instrument=NSE:RELIANCE")
+    page.evaluate("stored => localStorage.setItem('vyomo.watchlists', JSON.stringify(stored))", WATCHLISTS)
+    page.reload()
+    page.locator(".chart canvas").first.wait_for()
+    page.locator(".marketquote .depth").wait_for()
     page.wait_for_timeout(2500)
     page.screenshot(path=path)
 

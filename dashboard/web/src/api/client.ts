@@ -12,6 +12,8 @@ export type Holding = Schemas["HoldingView"];
 export type Margins = Schemas["MarginsView"];
 export type Instrument = Schemas["InstrumentView"];
 export type Quote = Schemas["QuoteView"];
+export type Candle = Schemas["CandleView"];
+export type Interval = Schemas["CandleInterval"];
 export type Trade = Schemas["TradeView"];
 export type OrderEvent = Schemas["OrderEventView"];
 export type SignedIn = Schemas["SignedInAnswer"];
@@ -118,6 +120,28 @@ export const api = {
     call<{ quotes: Quote[] }>("GET", `/api/quotes?${query({ i: instrument })}`).then(
       (answer) => answer.quotes[0] ?? null,
     ),
+  quotes: (instruments: readonly string[]) =>
+    call<{ quotes: Quote[]; missing: string[] }>(
+      "GET",
+      `/api/quotes?${new URLSearchParams(instruments.map((each) => ["i", each]))}`,
+    ),
+  /** The instrument `EXCHANGE:SYMBOL`; null if it is listed no more. */
+  instrument: (key: string) => {
+    const [exchange = "", symbol = ""] = key.split(":");
+    return call<{ instruments: Instrument[] }>(
+      "GET",
+      `/api/instruments?${query({ q: symbol, exchange, limit: 1 })}`,
+    ).then((answer) => answer.instruments.find((each) => each.instrument === key) ?? null);
+  },
+  /** Oldest first; without `from` the last 300. */
+  candles: (key: string, interval: Interval, from?: string) => {
+    const [exchange = "", symbol = ""] = key.split(":");
+    const parameters = query({ interval, ...(from !== undefined && { from }) });
+    return call<{ candles: Candle[] }>(
+      "GET",
+      `/api/instruments/${exchange}/${encodeURIComponent(symbol)}/candles?${parameters}`,
+    ).then((answer) => answer.candles);
+  },
   risk: () => call<RiskState>("GET", "/api/risk/state"),
   kill: (state: "HALTED" | "ACTIVE", reason: string) =>
     call<RiskState>("POST", "/api/risk/kill", { scope: "global", state, reason }),

@@ -1,5 +1,5 @@
 import { useQueryClient } from "@tanstack/react-query";
-import { useEffect, useState } from "react";
+import { lazy, Suspense, useEffect, useState } from "react";
 import { Redirect, Route, Switch } from "wouter";
 import { api, onSignedOut, Refusal, type SignedIn, setPageToken } from "../api/client";
 import { BrokerManagement } from "../features/accounts/BrokerManagement";
@@ -7,6 +7,8 @@ import { Settings } from "../features/accounts/Settings";
 import { connect } from "../live/socket";
 import { Shell } from "./Shell";
 import { SignIn } from "./SignIn";
+
+const Market = lazy(() => import("../features/market/Market"));
 
 type State = { is: "asking" } | { is: "out" } | { is: "away"; why: string } | { is: "in"; who: SignedIn };
 
@@ -53,13 +55,16 @@ export function App() {
   if (state.is === "out") return <SignIn onIn={enter} />;
   return (
     <Shell who={state.who}>
-      <Switch>
-        <Route path="/broker-management" component={BrokerManagement} />
-        <Route path="/settings" component={Settings} />
-        <Route>
-          <Redirect to="/broker-management" />
-        </Route>
-      </Switch>
+      <Suspense fallback={<p className="empty">Opening the page…</p>}>
+        <Switch>
+          <Route path="/broker-management" component={BrokerManagement} />
+          <Route path="/market" component={Market} />
+          <Route path="/settings" component={Settings} />
+          <Route>
+            <Redirect to="/broker-management" />
+          </Route>
+        </Switch>
+      </Suspense>
     </Shell>
   );
 }

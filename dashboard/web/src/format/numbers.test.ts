@@ -1,5 +1,16 @@
 import { expect, test } from "vitest";
-import { decimal, percent, price, quantity, rupees, scaled, signed, typed, unrealised } from "./numbers";
+import {
+  compact,
+  decimal,
+  percent,
+  price,
+  quantity,
+  rupees,
+  scaled,
+  signed,
+  typed,
+  unrealised,
+} from "./numbers";
 import { ago, left, timeInIndia } from "./times";
 
 test.each([
@@ -29,6 +40,13 @@ test("prices keep four decimals where they have them", () => {
   expect(price(null)).toBe("—");
   expect(quantity(150000)).toBe("1,50,000");
 });
+
+test.each([
+  [99_999, "99,999"],
+  [100_000, "1.00 L"],
+  [9_999_999, "99.99 L"],
+  [12_345_678, "1.23 Cr"],
+])("%d is %s where there is little room", (count, text) => expect(compact(count)).toBe(text));
 
 test.each([
   ["1,50,000", 150000],

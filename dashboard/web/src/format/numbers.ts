@@ -40,6 +40,12 @@ export function percent(part: number | null, of: number | null): string {
 export const quantity = (count: number): string =>
   count < 0 ? `${MINUS}${grouping.format(-count)}` : grouping.format(count);
 
+/** A count in a narrow place: `18.42 L`, `1.23 Cr`; exact below a lakh. */
+export function compact(count: number): string {
+  const [unit, name] = count >= 10_000_000 ? [10_000_000, "Cr"] : count >= 100_000 ? [100_000, "L"] : [1, ""];
+  return name ? `${(Math.floor((count * 100) / unit) / 100).toFixed(2)} ${name}` : quantity(count);
+}
+
 /** A price to its own precision: two decimals, four only where it needs them. */
 export function price(value: number | null): string {
   if (value === null) return UNKNOWN;

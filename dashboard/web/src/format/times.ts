@@ -15,6 +15,25 @@ export function timeInIndia(iso: string, now: Date = new Date()): string {
   return dayKey.format(at) === dayKey.format(now) ? time : `${day.format(at)} ${time}`;
 }
 
+const minute = new Intl.DateTimeFormat("en-GB", {
+  timeZone: ZONE,
+  day: "2-digit",
+  month: "short",
+  hour: "2-digit",
+  minute: "2-digit",
+});
+const date = new Intl.DateTimeFormat("en-GB", {
+  timeZone: ZONE,
+  day: "2-digit",
+  month: "short",
+  year: "numeric",
+});
+
+/** `27 Nov, 13:35` */
+export const minuteInIndia = (iso: string): string => minute.format(new Date(iso));
+/** `27 Nov 2026` */
+export const dateInIndia = (iso: string): string => date.format(new Date(iso));
+
 /** `3 s ago`, `5 min ago`. */
 export function ago(since: number, now: number): string {
   const seconds = Math.max(0, Math.round((now - since) / 1000));

@@ -4,6 +4,8 @@ import { useSyncExternalStore } from "react";
 export interface Tick {
   readonly price: number;
   readonly at: number;
+  /** Traded since the session opened. */
+  readonly volume: number;
 }
 
 const latest = new Map<string, Tick>();
@@ -18,8 +20,8 @@ function flush(): void {
   for (const key of changed) for (const listener of listeners.get(key) ?? []) listener();
 }
 
-export function told(key: string, price: number, at: number): void {
-  latest.set(key, { price, at });
+export function told(key: string, price: number, at: number, volume: number): void {
+  latest.set(key, { price, at, volume });
   dirty.add(key);
   if (scheduled || document.hidden) return;
   scheduled = true;

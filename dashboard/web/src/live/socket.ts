@@ -19,7 +19,7 @@ interface Message {
   reason?: string | null;
   code?: string;
   message?: string;
-  prices?: { instrument: string; lastPrice: number }[];
+  prices?: { instrument: string; lastPrice: number; volume: number }[];
 }
 
 const SILENCE_MS = 2500;
@@ -114,7 +114,7 @@ function hear(message: Message): void {
       ).then(() => become("live"));
       return;
     case "price":
-      for (const each of message.prices ?? []) told(each.instrument, each.lastPrice, Date.now());
+      for (const each of message.prices ?? []) told(each.instrument, each.lastPrice, Date.now(), each.volume);
       return;
     case "order":
       if (message.order) heardOrder(message.order);

@@ -17,12 +17,13 @@ export function BrokerManagement() {
   const [adds, setAdds] = useState(false);
   const [ticket, setTicket] = useState<Ticket>({});
   const form = useRef<HTMLDivElement>(null);
-  useReturnFromBroker(select);
 
   const open = (next: Ticket) => {
     setTicket({ ...next });
     form.current?.scrollIntoView({ block: "nearest" });
   };
+  useReturnFromBroker(select);
+  useAskedTicket(open);
   if (error && !accounts) {
     return (
       <p className="notice" role="alert">
@@ -67,6 +68,26 @@ export function BrokerManagement() {
       )}
     </>
   );
+}
+
+/** Another page asks for an order with `instrument` and `side` in the address; they leave it at once, so that a reload asks no more. */
+function useAskedTicket(open: (ticket: Ticket) => void): void {
+  const [search, setSearch] = useSearchParams();
+  const instrument = search.get("instrument");
+  // biome-ignore lint/correctness/useExhaustiveDependencies: once for each asking
+  useEffect(() => {
+    if (instrument === null) return;
+    open({ instrument, side: search.get("side") === "SELL" ? "SELL" : "BUY" });
+    setSearch(
+      (known) => {
+        const next = new URLSearchParams(known);
+        next.delete("instrument");
+        next.delete("side");
+        return next;
+      },
+      { replace: true },
+    );
+  }, [instrument]);
 }
 
 /** A browser that comes back from a broker's login brings `connected` or `error`; both leave the address at once. */

@@ -60,6 +60,15 @@ export function Settings() {
           ))}
         </ul>
       </Panel>
+      <Panel title="About">
+        <p>
+          Charts are drawn by TradingView Lightweight Charts™, © TradingView, Inc.{" "}
+          <a href="https://www.tradingview.com/" target="_blank" rel="noreferrer">
+            https://www.tradingview.com/
+          </a>
+          , under the Apache License 2.0.
+        </p>
+      </Panel>
       <Panel title="API keys">
         <p>
           Programs use keys: <code>./vyomo key</code> prints yours,{" "}

@@ -1,9 +1,10 @@
 import { useQuery } from "@tanstack/react-query";
 import { useEffect, useState } from "react";
 import { api, type Instrument } from "../../api/client";
-import { arrow, percent, price, quantity, scaled, signOf } from "../../format/numbers";
+import { arrow, percent, price, scaled, signOf } from "../../format/numbers";
 import { usePrice } from "../../live/prices";
 import { useWatch } from "../../live/socket";
+import { Depth } from "./Depth";
 
 /** Last price, and five levels of depth, of what is about to be ordered. */
 export function QuoteLine({ instrument }: { instrument: Instrument }) {
@@ -33,39 +34,7 @@ export function QuoteLine({ instrument }: { instrument: Instrument }) {
         <span className={sign}>{`${arrow(sign)} ${percent(change, scaled(quote.previousClose))}`}</span>
         {age > 5 && <span className="warn"> LTP {age} s old</span>}
       </p>
-      <table className="depth">
-        <caption className="unseen">Market depth</caption>
-        <thead>
-          <tr>
-            <th scope="col" className="n">
-              Qty
-            </th>
-            <th scope="col" className="n">
-              Bid
-            </th>
-            <th scope="col" className="n">
-              Ask
-            </th>
-            <th scope="col" className="n">
-              Qty
-            </th>
-          </tr>
-        </thead>
-        <tbody>
-          {[0, 1, 2, 3, 4].map((level) => {
-            const bid = quote.depth.buy[level];
-            const ask = quote.depth.sell[level];
-            return (
-              <tr key={level}>
-                <td className="n">{bid ? quantity(bid.quantity) : ""}</td>
-                <td className="n up">{bid ? price(bid.price) : ""}</td>
-                <td className="n down">{ask ? price(ask.price) : ""}</td>
-                <td className="n">{ask ? quantity(ask.quantity) : ""}</td>
-              </tr>
-            );
-          })}
-        </tbody>
-      </table>
+      <Depth depth={quote.depth} />
     </div>
   );
 }

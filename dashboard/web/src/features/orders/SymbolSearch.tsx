@@ -1,8 +1,9 @@
 import { useQuery } from "@tanstack/react-query";
-import { type KeyboardEvent, type Ref, useDeferredValue, useId, useState } from "react";
+import { type KeyboardEvent, type Ref, useDeferredValue, useEffect, useId, useState } from "react";
 import { api, type Instrument } from "../../api/client";
 
 interface Props {
+  label?: string;
   value: Instrument | null;
   error?: string;
   input: Ref<HTMLInputElement>;
@@ -10,11 +11,12 @@ interface Props {
 }
 
 /** A combobox by the book: arrows walk the list, Enter takes, Esc closes. Its text is its own, so typing draws nothing else anew. */
-export function SymbolSearch({ value, error, input, onChoose }: Props) {
+export function SymbolSearch({ label = "Symbol", value, error, input, onChoose }: Props) {
   const id = useId();
   const [text, setText] = useState("");
   const [open, setOpen] = useState(false);
   const [at, setAt] = useState(0);
+  const [entered, setEntered] = useState(false);
   const asked = useDeferredValue(text.trim());
   const { data, isFetching } = useQuery({
     queryKey: ["instruments", asked],
@@ -24,10 +26,23 @@ export function SymbolSearch({ value, error, input, onChoose }: Props) {
   const found = asked.length > 0 ? (data ?? []) : [];
   const shown = open ? text : value ? value.symbol : text;
 
+  // Enter pressed faster than the list came takes from the list of what was typed, never from an older one.
+  const current = asked === text.trim();
+  useEffect(() => {
+    if (!entered || !current || data === undefined) return;
+    setEntered(false);
+    enter();
+  });
+
   const take = (instrument: Instrument) => {
     setText("");
     setOpen(false);
     onChoose(instrument);
+  };
+  const enter = () => {
+    const exact = found.find((each) => each.symbol === text.trim().toUpperCase());
+    const chosen = at > 0 ? found[at] : (exact ?? found[0]);
+    if (chosen) take(chosen);
   };
   const press = (event: KeyboardEvent) => {
     if (event.key === "ArrowDown" || event.key === "ArrowUp") {
@@ -36,9 +51,8 @@ export function SymbolSearch({ value, error, input, onChoose }: Props) {
       if (found.length > 0) setAt((at + (event.key === "ArrowDown" ? 1 : found.length - 1)) % found.length);
     } else if (event.key === "Enter" && open) {
       event.preventDefault();
-      const exact = found.find((each) => each.symbol === text.trim().toUpperCase());
-      const chosen = at > 0 ? found[at] : (exact ?? found[0]);
-      if (chosen) take(chosen);
+      if (current && data !== undefined) enter();
+      else setEntered(text.trim() !== "");
     } else if (event.key === "Escape" && open) {
       event.stopPropagation();
       setOpen(false);
@@ -46,7 +60,7 @@ export function SymbolSearch({ value, error, input, onChoose }: Props) {
   };
   return (
     <div className="field symbol">
-      <label htmlFor={id}>Symbol</label>
+      <label htmlFor={id}>{label}</label>
       <input
         id={id}
         ref={input}
@@ -64,10 +78,14 @@ export function SymbolSearch({ value, error, input, onChoose }: Props) {
         onChange={(event) => {
           setText(event.target.value);
           setAt(0);
+          setEntered(false);
           setOpen(true);
         }}
         onFocus={(event) => event.target.select()}
-        onBlur={() => setOpen(false)}
+        onBlur={() => {
+          setOpen(false);
+          setEntered(false);
+        }}
         onKeyDown={press}
       />
       <div

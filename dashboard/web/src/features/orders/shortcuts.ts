@@ -1,6 +1,7 @@
 import { type RefObject, useEffect } from "react";
 
-const isTyping = (target: EventTarget | null): boolean =>
+/** Whether a single key is text now, or meant for a dialog. */
+export const isTyping = (target: EventTarget | null): boolean =>
   target instanceof HTMLElement &&
   (target.matches("input, select, textarea") || target.closest("dialog") !== null);
 
