@@ -209,6 +209,12 @@ export function OrderForm({ account, ticket }: { account: Account; ticket: Ticke
             {outcome.refusal.message} <small className="muted">{outcome.refusal.code}</small>
           </p>
         )}
+        {outcome?.is === "later" && (
+          <p className="notice" role="alert">
+            Not confirmed: {outcome.refusal.message}. Pressing the button again asks for this same order,
+            never for a second one. <small className="muted">{outcome.refusal.code}</small>
+          </p>
+        )}
         {outcome?.is === "unknown" && (
           <p className="notice" role="alert">
             No answer: do not send it another way. Pressing the button again asks for this same order, never
@@ -218,7 +224,7 @@ export function OrderForm({ account, ticket }: { account: Account; ticket: Ticke
         {outcome?.is === "sent" && <Sent order={outcome.order} />}
         {blocked && <p className="warn">{blocked}</p>}
         <button type="submit" className={`submit ${side.toLowerCase()}`} disabled={busy || blocked !== null}>
-          {busy ? "Sending…" : words.join(" ")}
+          {busy ? (outcome?.is === "sent" ? "Sent" : "Sending…") : words.join(" ")}
         </button>
       </form>
     </Panel>
