@@ -70,7 +70,8 @@ def test_prices_depth_and_candles_live(market: Visit) -> None:
     expect(chart.locator(".legend")).to_contain_text("Open")
 
     live = chart.locator(".legend").inner_text()
-    expect(chart.locator(".legend")).not_to_have_text(live)
+    # A minute that ends is waited for: the server is asked for the next one.
+    expect(chart.locator(".legend")).not_to_have_text(live, timeout=15_000)
     chart.locator(".chart").focus()
     for _ in range(3):
         page.keyboard.press("ArrowLeft")

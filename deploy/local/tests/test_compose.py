@@ -19,6 +19,7 @@ from vyomo_service_kit.embedded import EmbeddedNats
 from vyomo_service_kit.embedded.nats import find_nats_server
 from vyomo_service_kit.logins import LOGINS
 
+SERVICES = (*VYOMO.services, *VYOMO.workers.values())
 ENVIRONMENT = {
     "VYOMO_DATABASE_PASSWORD": "database",
     "VYOMO_NATS_PASSWORD": "bus",
@@ -70,7 +71,7 @@ def test_passwords_of_the_environment_replace_the_trial_ones() -> None:
 
 
 def test_every_local_service_has_a_container(configuration: dict[str, Any]) -> None:
-    for service in VYOMO.services:
+    for service in SERVICES:
         arguments = configuration["services"][service.name]["build"]["args"]
         assert arguments == {"SERVICE": service.name, "MODULE": service.module}
 
@@ -84,7 +85,7 @@ def test_only_loopback_is_published(configuration: dict[str, Any]) -> None:
 
 
 def test_services_wait_for_schema_bus_and_database(configuration: dict[str, Any]) -> None:
-    for service in VYOMO.services:
+    for service in SERVICES:
         conditions = {
             name: wait["condition"]
             for name, wait in configuration["services"][service.name]["depends_on"].items()
@@ -113,7 +114,8 @@ def mounts(configuration: dict[str, Any], service: str) -> dict[str, tuple[str, 
 
 def test_each_service_sees_its_own_keys_and_cannot_write_them(configuration: dict[str, Any]) -> None:
     assert mounts(configuration, "gateway") == {"/keys": ("gateway-keys", False)}
-    assert mounts(configuration, "paper-exchange") == {"/keys": ("worker-keys", False)}
+    for worker in ("paper-exchange", "broker-zerodha", "broker-angel"):
+        assert mounts(configuration, worker) == {"/keys": ("worker-keys", False)}
     for service in ("order-router", "sync", "migrate"):
         assert mounts(configuration, service) == {}
     assert mounts(configuration, "provision") == {"/keys": ("gateway-keys", True)}

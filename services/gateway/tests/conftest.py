@@ -49,13 +49,11 @@ from vyomo_contracts.queries import CandleReply, CandleRequest, QuoteReply, Quot
 from vyomo_contracts.reasons import ReasonCode
 from vyomo_contracts.vocabulary import Broker, Exchange, OrderState, PendingAction, Scope
 from vyomo_gateway.bootstrap import open_gateway
-from vyomo_gateway.identity.keys import ApiKey
-from vyomo_gateway.identity.store import add_key
 from vyomo_gateway.settings import GatewaySettings
+from vyomo_gateway.testing import add_keys
 from vyomo_ledger.testing import OTHER_USER, USER, RecordWorld, create_account, record_world
 from vyomo_ledger.writing import Accepted, AccountMissing, Ledger, NewOrder, PendingChange, Replayed, Step
 from vyomo_service_kit.database import open_database
-from vyomo_service_kit.sealing import PEPPER_FILE, ensure_keys
 from vyomo_service_kit.serving import serve_http
 
 Message = TypeVar("Message", bound=Envelope)
@@ -352,24 +350,10 @@ class Edge:
         await asyncio.gather(*(socket.close() for socket in self._sockets))
 
 
-async def _add_keys(postgres_url: str, keys_dir: Path) -> list[str]:
-    """A key of the user, one that only reads, and one of the other user."""
-    ensure_keys(keys_dir)
-    pepper = (keys_dir / PEPPER_FILE).read_bytes()
-    wanted = [(USER, list(Scope)), (USER, [Scope.READ]), (OTHER_USER, list(Scope))]
-    keys = [ApiKey.generate() for _ in wanted]
-    async with (
-        open_database(postgres_url, role="vyomo_gateway", application="test") as database,
-        database.transaction() as connection,
-    ):
-        for key, (user_id, scopes) in zip(keys, wanted, strict=True):
-            await add_key(connection, key, user_id=user_id, pepper=pepper, scopes=scopes, name="test")
-    return [key.text for key in keys]
-
-
 @asynccontextmanager
 async def _open_edge(postgres_url: str, nats_url: str, keys_dir: Path) -> AsyncGenerator[Edge]:
-    key, read_key, other_key = await _add_keys(postgres_url, keys_dir)
+    wanted = [(USER, list(Scope)), (USER, [Scope.READ]), (OTHER_USER, list(Scope))]
+    key, read_key, other_key = await add_keys(postgres_url, keys_dir, wanted)
     settings = GatewaySettings(
         nats_url=SecretStr(nats_url),
         postgres_url=SecretStr(postgres_url),

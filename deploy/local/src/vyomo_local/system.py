@@ -70,5 +70,8 @@ VYOMO = System(
     keys_module="vyomo_service_kit.sealing",
     migrations_module="vyomo_service_kit.migrations",
     provision_module="vyomo_gateway.provision",
-    workers={"zerodha": ServiceModule("broker-zerodha", "vyomo_broker_zerodha")},
+    workers={
+        "zerodha": ServiceModule("broker-zerodha", "vyomo_broker_zerodha"),
+        "angel": ServiceModule("broker-angel", "vyomo_broker_angel"),
+    },
 )

@@ -47,6 +47,11 @@ WHERE s.broker = $1 AND a.is_active AND s.state IN ('ACTIVE', 'EXPIRING')
   AND s.valid_until BETWEEN clock_timestamp() AND clock_timestamp() + $2::interval
 ORDER BY s.account_id
 """
+_ENDED: Final = """
+SELECT s.account_id FROM accounts.broker_sessions s JOIN accounts.broker_accounts a ON a.id = s.account_id
+WHERE s.broker = $1 AND a.is_active AND s.state = 'EXPIRED' AND a.totp_secret IS NOT NULL
+ORDER BY s.account_id
+"""
 
 
 class SigningIn:
@@ -54,6 +59,8 @@ class SigningIn:
         self._vault = vault
         self._sign_ins = sign_ins
         self._broker = broker
+        self._refused: set[int] = set()
+        """Accounts whose stored credentials the broker refused: tried again, it would lock them."""
 
     async def login_page(self, command: AskLoginPage) -> SessionReply:
         credentials, sign_in = await self._prepared(command.account_id, command.principal.user_id)
@@ -77,6 +84,7 @@ class SigningIn:
             credentials = replace(credentials, totp_code=given["totp"])
         tokens = await sign_in.sign_in(credentials, given.get("requestToken"))
         session = await self._vault.keep(credentials, tokens)
+        self._refused.discard(command.account_id)
         log.info("session.opened", account_id=command.account_id, valid_until=tokens.valid_until.isoformat())
         return SessionReply(session=session)
 
@@ -96,6 +104,27 @@ class SigningIn:
             log.warning("session.not_renewed", account_id=account_id, why=type(error).__name__)
         except UnreadableError as error:
             log.warning("session.not_renewed", account_id=account_id, why=str(error))
+
+    async def begin_again(self, account_id: int) -> None:
+        """A new session after the day's end, where the stored credentials are enough for one."""
+        if account_id in self._refused:
+            return
+        try:
+            credentials = await self._vault.credentials(account_id)
+            sign_in = self._sign_ins(credentials.environment)
+            if sign_in is None or sign_in.login_url(credentials, "") is not None:
+                return
+            tokens = await sign_in.sign_in(credentials, None)
+            await self._vault.keep(credentials, tokens)
+            log.info("session.begun_again", account_id=account_id, valid_until=tokens.valid_until.isoformat())
+        except SignInRefusedError as error:
+            self._refused.add(account_id)
+            log.warning("session.not_begun_again", account_id=account_id, why=error.code)
+        except (UnreadableCredentialsError, UnknownAccountError) as error:
+            self._refused.add(account_id)
+            log.warning("session.not_begun_again", account_id=account_id, why=type(error).__name__)
+        except UnreadableError as error:
+            log.warning("session.not_begun_again", account_id=account_id, why=str(error))
 
     async def answer(
         self, act: Callable[[Command], Awaitable[SessionReply]], command: Command
@@ -163,7 +192,7 @@ async def signing_in(
     partitions: int,
     owned: frozenset[int],
 ) -> AsyncGenerator[None]:
-    """Serve sign-ins of the owned partitions, and renew sessions before they end. Enter it before the bus opens."""
+    """Serve sign-ins of the owned partitions, and let sessions go on without their user where that can be. Enter it before the bus opens."""
     service = SigningIn(vault, sign_ins, broker=broker)
 
     def replies(request: Envelope, items: Sequence[SessionReply]) -> SessionReplies:
@@ -195,10 +224,12 @@ async def signing_in(
 
     async def renew() -> None:
         async with parts.database.connection() as connection:
-            rows = await connection.fetch(_ENDING, broker, RENEW_BEFORE)
-        for row in rows:
-            if partition_of(row["account_id"], partitions) in owned:
-                await service.renew(row["account_id"])
+            ending = await connection.fetch(_ENDING, broker, RENEW_BEFORE)
+            ended = await connection.fetch(_ENDED, broker)
+        for rows, act in ((ending, service.renew), (ended, service.begin_again)):
+            for row in rows:
+                if partition_of(row["account_id"], partitions) in owned:
+                    await act(row["account_id"])
 
     renewing = asyncio.create_task(
         repeat(renew, every_seconds=RENEW_LOOK_SECONDS, name=f"sessions.renew.{broker}")

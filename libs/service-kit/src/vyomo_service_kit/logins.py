@@ -45,6 +45,8 @@ LOGINS: Final = (
     Login("order-router", "vyomo_router"),
     Login("paper-exchange", "vyomo_worker"),
     Login("sync", "vyomo_sync"),
+    Login("broker-zerodha", "vyomo_worker"),
+    Login("broker-angel", "vyomo_worker"),
 )
 
 

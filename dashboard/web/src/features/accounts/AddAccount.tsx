@@ -22,14 +22,21 @@ const LABELS: Record<Field_, string> = {
 const SECRET = new Set<Field_>(["apiKey", "apiSecret", "password", "totpSecret"]);
 const ENVIRONMENTS = { Live: "live", Sandbox: "sandbox" } as const;
 
-export function AddAccount({ onClose, onAdded }: { onClose: () => void; onAdded: (id: number) => void }) {
+const startOf = (broker: Broker): Partial<Record<Field_, string>> =>
+  broker === "paper" ? { clientId: "PAPER1", initialCapital: "10,00,000" } : {};
+
+interface Props {
+  /** The broker that stands there at first. */
+  first: Broker;
+  onClose: () => void;
+  onAdded: (id: number) => void;
+}
+
+export function AddAccount({ first, onClose, onAdded }: Props) {
   const queries = useQueryClient();
-  const [broker, setBroker] = useState<Broker>("paper");
+  const [broker, setBroker] = useState(first);
   const [environment, setEnvironment] = useState<keyof typeof ENVIRONMENTS>("Live");
-  const [values, setValues] = useState<Partial<Record<Field_, string>>>({
-    clientId: "PAPER1",
-    initialCapital: "10,00,000",
-  });
+  const [values, setValues] = useState(startOf(first));
   const [refusal, setRefusal] = useState<Refusal | null>(null);
   const [busy, setBusy] = useState(false);
 
@@ -39,7 +46,7 @@ export function AddAccount({ onClose, onAdded }: { onClose: () => void; onAdded:
   const choose = (next: Broker) => {
     setBroker(next);
     setRefusal(null);
-    setValues(next === "paper" ? { clientId: "PAPER1", initialCapital: "10,00,000" } : {});
+    setValues(startOf(next));
   };
   const add = () => {
     const body: Record<string, unknown> = { broker };
@@ -95,7 +102,7 @@ export function AddAccount({ onClose, onAdded }: { onClose: () => void; onAdded:
                 ? "The broker's protocol, spoken by the paper exchange: login and orders as for real, without a broker account."
                 : broker === "zerodha"
                   ? "From developers.kite.trade. Its redirect URL must be this page's address with /api/brokers/zerodha/callback."
-                  : "From smartapi.angelone.in. PIN and TOTP secret are sealed here; only the worker that signs in opens them."}
+                  : "From smartapi.angelone.in. PIN and TOTP secret are sealed here; only the worker that signs in opens them. MARKET orders go as limit orders near the last price; no IOC, no MCX."}
             </p>
           </>
         )}

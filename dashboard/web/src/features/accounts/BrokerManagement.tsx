@@ -1,5 +1,6 @@
 import { useEffect, useRef, useState } from "react";
 import { useSearchParams } from "wouter";
+import type { Broker } from "../../api/client";
 import { useAccounts, useSelected } from "../../app/selected";
 import { notify } from "../../ui/toasts";
 import { Margins } from "../margins/Margins";
@@ -14,7 +15,7 @@ import { FirstAccount } from "./FirstAccount";
 export function BrokerManagement() {
   const { data: accounts, error, refetch } = useAccounts();
   const [selected, select] = useSelected();
-  const [adds, setAdds] = useState(false);
+  const [added, setAdded] = useState<Broker | null>(null);
   const [ticket, setTicket] = useState<Ticket>({});
   const form = useRef<HTMLDivElement>(null);
 
@@ -38,15 +39,21 @@ export function BrokerManagement() {
   return (
     <>
       {accounts.length === 0 ? (
-        <FirstAccount onAdded={select} onOther={() => setAdds(true)} />
+        <FirstAccount onAdded={select} onOther={setAdded} />
       ) : (
-        <AccountCards accounts={accounts} selected={selected} onSelect={select} onAdd={() => setAdds(true)} />
+        <AccountCards
+          accounts={accounts}
+          selected={selected}
+          onSelect={select}
+          onAdd={() => setAdded("paper")}
+        />
       )}
-      {adds && (
+      {added && (
         <AddAccount
-          onClose={() => setAdds(false)}
+          first={added}
+          onClose={() => setAdded(null)}
           onAdded={(id) => {
-            setAdds(false);
+            setAdded(null);
             select(id);
           }}
         />

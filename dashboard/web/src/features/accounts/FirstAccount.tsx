@@ -1,9 +1,15 @@
 import { useQueryClient } from "@tanstack/react-query";
 import { useState } from "react";
-import { api } from "../../api/client";
+import { api, type Broker } from "../../api/client";
 
 /** An empty system explains itself: one press to an account that trades on paper. */
-export function FirstAccount({ onAdded, onOther }: { onAdded: (id: number) => void; onOther: () => void }) {
+export function FirstAccount({
+  onAdded,
+  onOther,
+}: {
+  onAdded: (id: number) => void;
+  onOther: (broker: Broker) => void;
+}) {
   const queries = useQueryClient();
   const [error, setError] = useState("");
   const addPaper = () =>
@@ -25,10 +31,10 @@ export function FirstAccount({ onAdded, onOther }: { onAdded: (id: number) => vo
         <button type="button" className="primary" onClick={() => void addPaper()}>
           Start on paper with ₹10,00,000
         </button>
-        <button type="button" onClick={onOther}>
+        <button type="button" onClick={() => onOther("zerodha")}>
           Connect Zerodha
         </button>
-        <button type="button" onClick={onOther}>
+        <button type="button" onClick={() => onOther("angel")}>
           Connect Angel One
         </button>
       </div>
