@@ -46,6 +46,10 @@ def test_first_visit_leads_to_a_filled_order_by_keys_alone(visit: Visit, api: ht
     current = page.get_by_role("navigation", name="Pages").locator("[aria-current=page]")
     expect(current).to_have_text("Broker Integration")
     assert "token" not in page.url
+    for button, broker in (("Connect Zerodha", "zerodha"), ("Connect Angel One", "angel")):
+        page.get_by_role("button", name=button).click()
+        expect(page.get_by_role("dialog").get_by_role("radio", name=broker)).to_be_checked()
+        page.keyboard.press("Escape")
     page.get_by_role("button", name="Start on paper").click()
     expect(page.locator("article.card.paper")).to_contain_text("₹10,00,000.00")
     assert visit.violations() == []

@@ -11,7 +11,7 @@ from pathlib import Path
 from vyomo_local.state import project_folder
 
 # Of the tests that drive one running system each must find it as it left it: they share a worker.
-_SIDE_BY_SIDE = ("--numprocesses", "4", "--dist", "loadgroup")
+_SIDE_BY_SIDE = ("--numprocesses", "3", "--dist", "loadgroup")
 
 
 @dataclass(frozen=True, slots=True)

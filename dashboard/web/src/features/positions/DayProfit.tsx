@@ -17,14 +17,21 @@ export function profitOf(position: Position, last: number): number {
   );
 }
 
-export function DayProfit({ account }: { account: Account }) {
-  const { data: positions } = usePositions(account.id);
+/** Live estimate in units of all that is given, told anew at most once a second. */
+export function useTotal(positions: readonly Position[]): number {
   useEverySecond();
-  if (!positions) return null;
-  const total = positions.reduce(
+  return positions.reduce(
     (sum, each) => sum + profitOf(each, lastPrice(priceKey(each))?.price ?? each.currentPrice),
     0,
   );
+}
+
+const NONE: readonly Position[] = [];
+
+export function DayProfit({ account }: { account: Account }) {
+  const { data: positions } = usePositions(account.id);
+  const total = useTotal(positions ?? NONE);
+  if (!positions) return null;
   const sign = signOf(total);
   return (
     <span className="dayprofit" title="Today's profit and loss, live estimate, before charges">

@@ -1,10 +1,10 @@
 import type { Account, Position } from "../../api/client";
 import { arrow, percent, price, quantity, scaled, signed, signOf } from "../../format/numbers";
-import { lastPrice, useEverySecond, usePrice } from "../../live/prices";
+import { usePrice } from "../../live/prices";
 import { useHealth, useWatch } from "../../live/socket";
 import { Panel } from "../../ui/Panel";
 import type { Ticket } from "../orders/OrderForm";
-import { priceKey, profitOf, usePositions } from "./DayProfit";
+import { priceKey, profitOf, usePositions, useTotal } from "./DayProfit";
 
 export function Positions({ account, onTicket }: { account: Account; onTicket: (ticket: Ticket) => void }) {
   const { data, error, dataUpdatedAt, refetch } = usePositions(account.id);
@@ -95,11 +95,7 @@ function Row({ position, onTicket }: { position: Position; onTicket: (ticket: Ti
 }
 
 function Total({ positions }: { positions: Position[] }) {
-  useEverySecond();
-  const total = positions.reduce(
-    (sum, each) => sum + profitOf(each, lastPrice(priceKey(each))?.price ?? each.currentPrice),
-    0,
-  );
+  const total = useTotal(positions);
   const sign = signOf(total);
   return (
     <tfoot>
