@@ -83,7 +83,7 @@ def test_long_run_of_letters_and_digits_is_taken_for_a_token(text: str) -> None:
     "text",
     [
         "ZERODHA_01KB2V7Q8W9E4R5T6Y7U8J9K0M was placed",
-        "/home/asha/vyomo/services/broker0zerodha0src0vyomo0broker0zerodha/client.py",
+        "vyomo/services/broker0zerodha0src0vyomo0broker0zerodha/client.py",
         "a_name_in_a_program_that_is_long_and_has_2_digits",
         "aWordThatHasNoDigitsAndIsVeryLongIndeed",
     ],

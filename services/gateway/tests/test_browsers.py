@@ -150,9 +150,25 @@ async def test_sessions_are_listed_and_ended_from_elsewhere_by_their_owner_alone
         assert (await stranger.act("DELETE", f"/api/auth/sessions/{known}")).status_code == 200
     assert (await tab.client.get("/api/auth/session")).status_code == 200
 
-    ended = await edge.client.delete(f"/api/auth/sessions/{known}")
-    assert ended.status_code == 200
+    # A key is no browser.
+    assert (await edge.client.get("/api/auth/sessions")).status_code == 401
+    assert (await edge.client.delete(f"/api/auth/sessions/{known}")).status_code == 401
+    async with httpx.AsyncClient(base_url=edge.url, trust_env=False) as client:
+        elsewhere = Tab(edge, client)
+        await elsewhere.open(await link_for(edge))
+        assert (await elsewhere.act("DELETE", f"/api/auth/sessions/{known}")).status_code == 200
     assert (await tab.client.get("/api/auth/session")).status_code == 401
+
+
+async def test_sessions_that_are_long_over_are_forgotten(tab: Tab) -> None:
+    edge = tab.edge
+    await as_owner(edge, "UPDATE identity.browser_sessions SET expires_at = now() - interval '31 days'")
+    async with httpx.AsyncClient(base_url=edge.url, trust_env=False) as client:
+        await Tab(edge, client).open(await link_for(edge))
+
+    connection = await asyncpg.connect(edge.postgres_url)
+    assert await connection.fetchval("SELECT count(*) FROM identity.browser_sessions") == 1
+    await connection.close()
 
 
 @pytest.mark.parametrize("column", ["expires_at = now()", "last_seen_at = now() - interval '31 minutes'"])

@@ -9,7 +9,7 @@ from typing import Final
 
 from fastapi import FastAPI
 from fastapi.openapi.docs import get_swagger_ui_html
-from fastapi.responses import FileResponse, HTMLResponse, RedirectResponse
+from fastapi.responses import FileResponse, HTMLResponse
 
 _ASSETS: Final = {
     "/docs/swagger-ui.js": ("swagger-ui-bundle.js", "text/javascript"),
@@ -21,10 +21,6 @@ ASSET_PATHS: Final = frozenset(_ASSETS)
 
 def install_docs_page(app: FastAPI) -> None:
     folder = Path(str(files("fastapi_offline"))) / "static"
-
-    @app.get("/", include_in_schema=False)
-    async def to_docs() -> RedirectResponse:
-        return RedirectResponse("/docs")
 
     @app.get("/docs", include_in_schema=False)
     async def docs() -> HTMLResponse:

@@ -22,6 +22,8 @@ LINK_VALID_FOR: Final = timedelta(minutes=15)
 IDLE: Final = timedelta(minutes=30)
 """A page that is open asks every few seconds: this is for one that is not."""
 LONGEST: Final = timedelta(hours=12)
+REMEMBERED: Final = timedelta(days=30)
+"""How long sessions that are over are kept."""
 CACHE_SECONDS: Final = 2.0
 """How long an ended session may still be served."""
 _TOUCH: Final = timedelta(minutes=1)
@@ -31,6 +33,7 @@ _SCOPES: Final = frozenset({Scope.READ, Scope.TRADE})
 _ADD_LINK: Final = "INSERT INTO identity.sign_in_links (digest, user_id, expires_at) VALUES ($1, $2, $3)"
 _FORGET_LINKS: Final = "DELETE FROM identity.sign_in_links WHERE expires_at <= $1"
 _TAKE_LINK: Final = "DELETE FROM identity.sign_in_links WHERE digest = $1 RETURNING user_id, expires_at"
+_FORGET_SESSIONS: Final = "DELETE FROM identity.browser_sessions WHERE least(ended_at, expires_at) <= $1"
 _OPEN: Final = """
 INSERT INTO identity.browser_sessions
     (digest, session_id, user_id, address, user_agent, created_at, last_seen_at, expires_at)
@@ -107,6 +110,7 @@ class Browsers:
                 raise UnauthenticatedError(
                     "this sign-in link was used already or is too old; ./vyomo link makes a new one"
                 )
+            await connection.execute(_FORGET_SESSIONS, now - REMEMBERED)
             session = BrowserSession(secrets.token_hex(8), row["user_id"], now, now + LONGEST)
             await connection.execute(
                 _OPEN,

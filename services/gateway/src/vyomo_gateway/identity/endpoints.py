@@ -10,7 +10,7 @@ from vyomo_gateway.edge.problems import UnauthenticatedError
 from vyomo_gateway.edge.requests import GatewayRoute
 from vyomo_gateway.identity.authentication import BROWSER
 from vyomo_gateway.identity.browsers import COOKIE, LONGEST
-from vyomo_gateway.identity.guard import CurrentCaller, credential_of
+from vyomo_gateway.identity.guard import credential_of
 from vyomo_gateway.identity.schemas import (
     LinkBody,
     ListedSessionsAnswer,
@@ -84,8 +84,9 @@ async def sign_out(request: Request, services: Serving) -> Response:
     response_model=None,
     responses=answers(ListedSessionsAnswer, examples.SIGNED_IN_BROWSERS),
 )
-async def list_sessions(caller: CurrentCaller, services: Serving) -> JsonResponse:
-    sessions = await services.browsers.list(caller.user_id)
+async def list_sessions(request: Request, services: Serving) -> JsonResponse:
+    session = await services.browsers.authenticate(_token(request))
+    sessions = await services.browsers.list(session.user_id)
     return JsonResponse(ListedSessionsAnswer(sessions=[ListedSessionView.of(each) for each in sessions]))
 
 
@@ -97,11 +98,12 @@ async def list_sessions(caller: CurrentCaller, services: Serving) -> JsonRespons
 )
 async def end_session(
     session_id: Annotated[str, Path(pattern="^[0-9a-f]{16}$", examples=["3f9a1c0e5b7d2468"])],
-    caller: CurrentCaller,
+    request: Request,
     services: Serving,
 ) -> JsonResponse:
     """Afterwards it is not signed in, whether it was before or not."""
-    await services.browsers.end(caller.user_id, session_id)
+    session = await services.browsers.authenticate(_token(request))
+    await services.browsers.end(session.user_id, session_id)
     return JsonResponse(SignedOutAnswer())
 
 

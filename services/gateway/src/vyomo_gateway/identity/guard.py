@@ -25,7 +25,7 @@ from vyomo_gateway.identity.callers import Caller
 BROKER_CALLBACKS: Final = frozenset({"/api/brokers/zerodha/callback"})
 """A browser comes there from the broker without a key; the state it brings says for whom."""
 PUBLIC_PATHS: Final = frozenset(
-    {"/", "/docs", "/openapi.json", "/api/health", "/api/auth/link"} | BROKER_CALLBACKS | ASSET_PATHS
+    {"/docs", "/openapi.json", "/api/health", "/api/auth/link"} | BROKER_CALLBACKS | ASSET_PATHS
 )
 PAGE_TOKEN_HEADER: Final = b"x-vyomo-page"
 _READING: Final = frozenset({"GET", "HEAD", "OPTIONS"})
