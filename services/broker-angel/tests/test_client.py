@@ -9,8 +9,8 @@ import pytest
 from pydantic import SecretStr
 
 from vyomo_broker_angel.client import ORDERS, SmartPort
-from vyomo_broker_angel.naming import AngelNames, Named, Search, UnnamedInstrumentError
-from vyomo_broker_angel.testing import RELIANCE, ROW
+from vyomo_broker_angel.naming import AngelNames
+from vyomo_broker_angel.testing import ROW
 from vyomo_broker_kit.access import Access, Tokens
 from vyomo_broker_kit.http import OrderTransport
 from vyomo_broker_kit.outcomes import Accepted, NotSent, Outcome, RateLimited, Refused, Unknown
@@ -45,22 +45,6 @@ class SignedIn:
         )
 
 
-class Names(AngelNames):
-    """The instruments of a test; the broker's list is asked as in earnest."""
-
-    def __init__(self) -> None:
-        self._tokens = {}
-        self.is_known = True
-
-    async def of(self, exchange: Exchange, symbol: str, search: Search) -> Named:
-        if self.is_known:
-            return Named(RELIANCE, "RELIANCE-EQ", "2885")
-        (listing,) = await search(exchange, "RELIANCE-EQ") or [None]
-        if listing is None:
-            raise UnnamedInstrumentError(symbol)
-        return Named(RELIANCE, listing.tradingsymbol, listing.symboltoken)
-
-
 def told(data: object) -> dict[str, Any]:
     return {"status": True, "message": "SUCCESS", "errorcode": "", "data": data}
 
@@ -86,13 +70,18 @@ def signed_in() -> SignedIn:
 
 
 @pytest.fixture
-def names() -> Names:
-    return Names()
+async def fresh(transport: OrderTransport, signed_in: SignedIn, names: AngelNames) -> SmartPort:
+    """It has not asked for any number yet."""
+    return SmartPort({Environment.LIVE: transport}, signed_in, names, SystemClock())
 
 
 @pytest.fixture
-def port(transport: OrderTransport, signed_in: SignedIn, names: Names) -> SmartPort:
-    return SmartPort({Environment.LIVE: transport}, signed_in, names, SystemClock())
+async def port(fresh: SmartPort, angel: Parrot) -> SmartPort:
+    """It knows RELIANCE's number."""
+    say_in_turn(angel, [told(LISTED), failed("AB1008")])
+    await fresh.place(ORDER)
+    angel.asked.clear()
+    return fresh
 
 
 async def call(port: SmartPort, kind: str) -> Outcome:
@@ -163,24 +152,28 @@ async def test_session_that_is_over_keeps_the_order_here(port: SmartPort, angel:
     assert len(angel.asked) == 1
 
 
-async def test_token_is_looked_up_by_the_exact_name(port: SmartPort, angel: Parrot, names: Names) -> None:
-    names.is_known = False
-    say_in_turn(angel, [told(LISTED), PLACED])
+async def test_token_is_looked_up_once_by_the_exact_name(fresh: SmartPort, angel: Parrot) -> None:
+    others = [
+        {"exchange": "BSE", "tradingsymbol": "RELIANCE-EQ", "symboltoken": "1"},
+        {"exchange": "NSE", "tradingsymbol": "RELIANCE-BE", "symboltoken": "2"},
+    ]
+    say_in_turn(angel, [told(others + LISTED), PLACED])
 
-    assert isinstance(await port.place(ORDER), Accepted)
+    assert isinstance(await fresh.place(ORDER), Accepted)
+    assert isinstance(await fresh.place(ORDER), Accepted)
 
-    search, placed = angel.asked
+    search, *placed = angel.asked
     assert search.json == {"exchange": "NSE", "searchscrip": "RELIANCE-EQ"}
-    assert placed.json["symboltoken"] == "2885"
+    assert [each.json["symboltoken"] for each in placed] == ["2885", "2885"]
 
 
+@pytest.mark.parametrize("listed", [None, [], [{**LISTED[0], "symboltoken": ""}]])
 async def test_instrument_that_angel_does_not_list_is_refused(
-    port: SmartPort, angel: Parrot, names: Names
+    fresh: SmartPort, angel: Parrot, listed: object
 ) -> None:
-    names.is_known = False
-    angel.say(200, told(None))
+    angel.say(200, told(listed))
 
-    outcome = await port.place(ORDER)
+    outcome = await fresh.place(ORDER)
 
     assert isinstance(outcome, Refused)
     assert outcome.code == "UNKNOWN_INSTRUMENT"

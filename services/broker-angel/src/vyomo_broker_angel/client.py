@@ -5,7 +5,6 @@ list and a market order by one at the last price. Both are readings and may be r
 """
 
 import asyncio
-import json
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from decimal import Decimal
@@ -18,6 +17,7 @@ from vyomo_broker_angel.errors import SESSION_OVER, failure_of, is_too_often, ou
 from vyomo_broker_angel.naming import AngelNames, Listing, Named, Search, UnnamedInstrumentError
 from vyomo_broker_angel.session import INDIA, headers_of
 from vyomo_broker_kit.access import Access, Accesses
+from vyomo_broker_kit.exact import exact_json
 from vyomo_broker_kit.http import Answer, OrderTransport
 from vyomo_broker_kit.outcomes import NotSent, Outcome, Refused, Unknown
 from vyomo_broker_kit.port import (
@@ -222,7 +222,7 @@ def content_of(answer: Answer | NotSent | Unknown, path: str, content: TypeAdapt
     if failure is not None or answer.status != 200:
         raise UnreadableError(f"{path}: status {answer.status} {failure.code if failure else ''}".rstrip())
     try:
-        document = json.loads(answer.body, parse_float=Decimal, parse_constant=_refuse_constant)
+        document = exact_json(answer.body)
         if not isinstance(document, dict) or document.get("status") is not True or "data" not in document:
             raise UnreadableError(f"{path}: no success")
         return content.validate_python(document["data"])
@@ -230,10 +230,6 @@ def content_of(answer: Answer | NotSent | Unknown, path: str, content: TypeAdapt
         raise UnreadableError(f"{path}: {error.error_count()} fields are wrong") from None
     except (ValueError, RecursionError) as error:
         raise UnreadableError(f"{path}: {type(error).__name__}") from None
-
-
-def _refuse_constant(name: str) -> None:
-    raise ValueError(f"{name} is no JSON")
 
 
 def _headers(access: Access) -> dict[str, str]:

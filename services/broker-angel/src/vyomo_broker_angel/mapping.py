@@ -13,6 +13,7 @@ from pydantic import BaseModel, BeforeValidator
 from vyomo_broker_angel.naming import Named
 from vyomo_broker_angel.protection import protected_price
 from vyomo_broker_angel.session import INDIA
+from vyomo_broker_kit.exact import price_text
 from vyomo_broker_kit.port import BookEntry, FundsEntry, PositionEntry, TradeEntry
 from vyomo_contracts.money import ZERO
 from vyomo_contracts.orders import Order, OrderModification
@@ -136,8 +137,8 @@ class Terms:
     def fields(self) -> dict[str, str]:
         return {
             "ordertype": "STOPLOSS_LIMIT" if self.order_type is OrderType.SL else "LIMIT",
-            "price": _text(self.price),
-            "triggerprice": _text(self.trigger_price),
+            "price": price_text(self.price),
+            "triggerprice": price_text(self.trigger_price),
         }
 
 
@@ -183,12 +184,6 @@ def cancel_body(order: Order) -> dict[str, str]:
 
 def _variety(order_type: OrderType) -> str:
     return "STOPLOSS" if order_type.takes_trigger_price else "NORMAL"
-
-
-def _text(price: Decimal) -> str:
-    """`2500.5`, never `2.5E+3`."""
-    text = f"{price:f}"
-    return text.rstrip("0").rstrip(".") if "." in text else text
 
 
 def state_of(row: OrderRow) -> OrderState:

@@ -1,14 +1,13 @@
 """Kite Connect's REST interface as a broker port. Each order call is one request; the session is asked for before each."""
 
-import json
 from collections.abc import Callable, Mapping, Sequence
-from decimal import Decimal
 from typing import Final, TypeVar
 from urllib.parse import quote
 
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from vyomo_broker_kit.access import Access, Accesses
+from vyomo_broker_kit.exact import exact_json
 from vyomo_broker_kit.http import Answer, OrderTransport
 from vyomo_broker_kit.outcomes import NotSent, Outcome, Unknown
 from vyomo_broker_kit.port import (
@@ -112,7 +111,7 @@ def content_of(answer: Answer | NotSent | Unknown, path: str, content: TypeAdapt
     if answer.status != 200:
         raise UnreadableError(f"{path}: status {answer.status}")
     try:
-        body = json.loads(answer.body, parse_float=Decimal, parse_constant=_refuse_constant)
+        body = exact_json(answer.body)
         if not isinstance(body, dict) or body.get("status") != "success":
             raise UnreadableError(f"{path}: no success")
         return content.validate_python(body.get("data"))
@@ -120,10 +119,6 @@ def content_of(answer: Answer | NotSent | Unknown, path: str, content: TypeAdapt
         raise UnreadableError(f"{path}: {error.error_count()} fields are wrong") from None
     except (ValueError, RecursionError) as error:
         raise UnreadableError(f"{path}: {type(error).__name__}") from None
-
-
-def _refuse_constant(name: str) -> None:
-    raise ValueError(f"{name} is no JSON")
 
 
 def _entries(path: str, mapped: Callable[[_Row], _Entry], rows: Sequence[_Row]) -> list[_Entry]:

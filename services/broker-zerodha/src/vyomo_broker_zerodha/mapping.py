@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 
 from pydantic import BaseModel
 
+from vyomo_broker_kit.exact import price_text
 from vyomo_broker_kit.port import BookEntry, FundsEntry, PositionEntry, TradeEntry
 from vyomo_contracts.money import ZERO
 from vyomo_contracts.orders import Order, OrderModification
@@ -133,18 +134,12 @@ def modify_form(order: Order, changes: OrderModification) -> dict[str, str]:
 def _prices(order_type: OrderType, price: Decimal, trigger_price: Decimal | None) -> dict[str, str]:
     form = {"order_type": str(order_type)}
     if order_type.takes_price:
-        form["price"] = _text(price)
+        form["price"] = price_text(price)
     else:
         form["market_protection"] = AUTOMATIC_PROTECTION
     if order_type in {OrderType.SL, OrderType.SL_M} and trigger_price is not None:
-        form["trigger_price"] = _text(trigger_price)
+        form["trigger_price"] = price_text(trigger_price)
     return form
-
-
-def _text(price: Decimal) -> str:
-    """`2500.5`, never `2.5E+3`."""
-    text = f"{price:f}"
-    return text.rstrip("0").rstrip(".") if "." in text else text
 
 
 def state_of(status: str, order_type: str, quantity: int, filled_quantity: int) -> OrderState:

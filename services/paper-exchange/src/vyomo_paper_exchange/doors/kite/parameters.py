@@ -1,7 +1,7 @@
 """What a request says, read as Kite reads it: query and form together, unknown names ignored, the last of repeated ones wins."""
 
 from collections.abc import Mapping
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from enum import StrEnum
 from typing import Final, TypeVar
 from urllib.parse import parse_qsl
@@ -9,11 +9,10 @@ from urllib.parse import parse_qsl
 from starlette.requests import ClientDisconnect, Request
 
 from vyomo_paper_exchange.doors.kite.envelope import InputError
+from vyomo_paper_exchange.doors.numbers import LARGEST_QUANTITY, decimal_in
 
 BODY_MAX_BYTES: Final = 256 * 1024
 _FIELDS_MAX: Final = 2_000
-_LARGEST_PRICE: Final = Decimal(10**12)
-_LARGEST_QUANTITY: Final = 2**31 - 1
 
 Word = TypeVar("Word", bound=StrEnum)
 Parameters = Mapping[str, str]
@@ -83,7 +82,7 @@ def whole(parameters: Parameters, name: str) -> int | None:
     if not text:
         return None
     number = decimal_of(text, name)
-    if number != number.to_integral_value() or abs(number) > _LARGEST_QUANTITY:
+    if number != number.to_integral_value() or abs(number) > LARGEST_QUANTITY:
         raise InputError(f"Invalid `{name}`.")
     return int(number)
 
@@ -100,16 +99,7 @@ def price(parameters: Parameters, name: str) -> Decimal | None:
 
 
 def decimal_of(text: str, name: str) -> Decimal:
-    try:
-        number = Decimal(text)
-    except InvalidOperation:
-        raise InputError(f"Invalid `{name}`.") from None
-    exponent = number.as_tuple().exponent
-    if (
-        not number.is_finite()
-        or abs(number) > _LARGEST_PRICE
-        or not isinstance(exponent, int)
-        or exponent < -10
-    ):
+    number = decimal_in(text)
+    if number is None:
         raise InputError(f"Invalid `{name}`.")
     return number

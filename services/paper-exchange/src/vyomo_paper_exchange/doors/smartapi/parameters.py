@@ -1,17 +1,16 @@
 """What a request says: a JSON object whose values are mostly texts. Unknown names are ignored, a null is as if it were absent."""
 
 from collections.abc import Mapping
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from enum import StrEnum
 from typing import Final, TypeVar, cast
 
 from starlette.requests import ClientDisconnect, Request
 
+from vyomo_paper_exchange.doors.numbers import LARGEST_QUANTITY, decimal_in
 from vyomo_paper_exchange.doors.smartapi.envelope import InputError, decode
 
 BODY_MAX_BYTES: Final = 256 * 1024
-_LARGEST_PRICE: Final = Decimal(10**12)
-_LARGEST_QUANTITY: Final = 2**31 - 1
 
 Word = TypeVar("Word", bound=StrEnum)
 Meaning = TypeVar("Meaning")
@@ -90,7 +89,7 @@ def whole(parameters: Parameters, name: str) -> int | None:
     if not text:
         return None
     number = decimal_of(text, name)
-    if number != number.to_integral_value() or abs(number) > _LARGEST_QUANTITY:
+    if number != number.to_integral_value() or abs(number) > LARGEST_QUANTITY:
         raise InputError(f"Invalid {name}")
     return int(number)
 
@@ -107,13 +106,7 @@ def price(parameters: Parameters, name: str) -> Decimal | None:
 
 
 def decimal_of(text: str, name: str) -> Decimal:
-    try:
-        number = Decimal(text)
-    except InvalidOperation:
-        raise InputError(f"Invalid {name}") from None
-    exponent = number.as_tuple().exponent
-    if not number.is_finite() or abs(number) > _LARGEST_PRICE or not isinstance(exponent, int):
+    number = decimal_in(text)
+    if number is None:
         raise InputError(f"Invalid {name}")
-    if exponent < -10:
-        raise InputError(f"Invalid {name}: too many decimals")
     return number
