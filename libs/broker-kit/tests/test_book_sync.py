@@ -68,11 +68,11 @@ async def test_book_that_was_read_before_a_modification_does_not_undo_it(floor: 
         async def modified() -> bool:
             return (await floor.world.stored(order.order_id)).quantity == 20
 
-        await eventually(modified, timeout=5)
+        await eventually(modified)
         books[0].is_held = False
         seen = len(books[0].reads)
         books[0].released.set()
-        await eventually(lambda: len(books[0].reads) >= seen + 2, timeout=5)
+        await eventually(lambda: len(books[0].reads) >= seen + 2)
 
     assert (await floor.event_types(order)).count("order.modified") == 1
     assert (await floor.world.stored(order.order_id)).quantity == 20
@@ -98,7 +98,7 @@ async def test_books_of_accounts_that_another_process_serves_are_not_read(floor:
             owned=frozenset({partition_of(other, 2)}),
         )
         async with book.running():
-            await eventually(lambda: len(mine.reads) >= 2, timeout=5)
+            await eventually(lambda: len(mine.reads) >= 2)
 
     assert set(mine.reads) == {other}
 

@@ -62,7 +62,7 @@ async def test_worker_that_starts_again_replaces_what_the_last_one_inferred(floo
         async def is_replaced() -> bool:
             return [fill["trade_id"] for fill in await floor.fills(order)] == ["B000000001-T000001"]
 
-        await eventually(is_replaced, timeout=5)
+        await eventually(is_replaced)
 
 
 async def test_trade_book_that_is_ahead_fills_the_order(floor: Floor) -> None:

@@ -159,4 +159,4 @@ async def test_order_book_that_never_explains_the_trades_is_told_to_a_person(flo
         async def is_told() -> bool:
             return await floor.standing_alerts() == [AlertCode.ORDER_CONTRADICTED]
 
-        await eventually(is_told, timeout=8)
+        await eventually(is_told)

@@ -35,7 +35,7 @@ async def test_fills_bring_one_reading_of_positions_and_funds_for_the_burst(floo
         async def are_held() -> bool:
             return await positions(floor) == {"RELIANCE": 40}
 
-        await eventually(are_held, timeout=5)
+        await eventually(are_held)
 
     assert (
         floor.reads_of("positions") <= 5
@@ -112,7 +112,7 @@ async def test_reading_fails_and_the_next_one_is_written(floor: Floor) -> None:
         async def are_held() -> bool:
             return await positions(floor) == {"RELIANCE": 10}
 
-        await eventually(are_held, timeout=5)
+        await eventually(are_held)
 
 
 quantities = st.dictionaries(st.sampled_from(["TCS", "INFY", "SBIN"]), st.integers(-50, 50))

@@ -237,7 +237,7 @@ async def test_cancel_that_cannot_be_sent_is_given_up_and_does_not_blame_the_bro
         async def given_up() -> bool:
             return (await floor.world.stored(order.order_id)).pending_action is None
 
-        await eventually(given_up, timeout=5)
+        await eventually(given_up)
         stored = await floor.world.stored(order.order_id)
 
     assert stored.state is OrderState.OPEN

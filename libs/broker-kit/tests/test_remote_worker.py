@@ -157,7 +157,7 @@ async def test_modification_changes_the_order_and_keeps_its_fills(floor: Floor) 
         async def modified() -> bool:
             return (await floor.world.stored(order.order_id)).quantity == 20
 
-        await eventually(modified, timeout=5)
+        await eventually(modified)
         stored = await floor.world.stored(order.order_id)
 
     assert (stored.filled_quantity, stored.state) == (4, OrderState.PARTIALLY_FILLED)

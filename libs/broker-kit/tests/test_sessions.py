@@ -111,7 +111,7 @@ async def test_scripted_worker_signs_in_accounts_that_have_no_session(floor: Flo
 async def test_session_that_runs_out_is_seen_by_the_claim_and_told_as_it_ages(floor: Floor) -> None:
     await sign_in(floor, seconds=2)
     async with floor.working():
-        await eventually(lambda: SessionState.EXPIRED in told_states(floor), timeout=6)
+        await eventually(lambda: SessionState.EXPIRED in told_states(floor))
         order = await floor.place()
         await asyncio.sleep(1)
 

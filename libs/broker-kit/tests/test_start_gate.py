@@ -74,7 +74,7 @@ async def test_person_is_told_when_the_books_stay_unreadable_and_again_when_that
         async def is_told() -> bool:
             return await floor.standing_alerts() == [AlertCode.BOOKS_NOT_READ]
 
-        await eventually(is_told, timeout=5)
+        await eventually(is_told)
         floor.broker.failing_reads["orders"] = 0
         await floor.until(order, OrderState.FILLED)
 

@@ -165,14 +165,14 @@ async def test_from_login_to_order_to_the_sessions_end_and_a_new_login(sandbox: 
         rows = await sandbox.world.rows("SELECT quantity FROM accounts.positions WHERE symbol = 'RELIANCE'")
         return [row["quantity"] for row in rows] == [waiting.quantity]
 
-    await eventually(is_held, timeout=5)
+    await eventually(is_held)
 
     sandbox.kite.end_sessions()
 
     async def is_over() -> bool:
         return await sandbox.session() is SessionState.EXPIRED
 
-    await eventually(is_over, timeout=5)
+    await eventually(is_over)
     later = await sandbox.place()
     assert (await sandbox.sign_in(sandbox.kite.request_token())).problem is None
     await sandbox.until(later, OrderState.FILLED)
@@ -230,7 +230,7 @@ async def test_broker_down_or_talking_nonsense_is_told_and_can_be_tried_again(sa
 async def test_late_refusal_of_an_earlier_session_does_not_end_the_one_that_followed(sandbox: Desk) -> None:
     await sandbox.sign_in(sandbox.kite.request_token())
     sandbox.kite.hold_reads()
-    await eventually(lambda: sandbox.kite.held > 0, timeout=5)
+    await eventually(lambda: sandbox.kite.held > 0)
     sandbox.kite.end_sessions()
     assert (await sandbox.sign_in(sandbox.kite.request_token())).problem is None
     sandbox.kite.let_go()

@@ -29,7 +29,7 @@ from vyomo_service_kit.runtime import cancel_and_wait, repeat
 log = structlog.get_logger()
 
 TICK_SECONDS: Final = 0.25
-LIST_SECONDS: Final = 5.0
+LIST_SECONDS: Final = 1.0
 READS_AT_ONCE: Final = 4
 
 Key = tuple[str, str, str]
