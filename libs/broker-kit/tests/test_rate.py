@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from vyomo_broker_kit.rate import SendRate
-from vyomo_contracts.risk import OrderRate
+from vyomo_contracts.capabilities import OrderRate
 
 RATE = OrderRate(per_second=10, reserved_for_cancels=2, is_brokers=True)
 

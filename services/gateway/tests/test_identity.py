@@ -43,6 +43,7 @@ OTHER_USER: dict[tuple[str, str], int] = {
     ("POST", "/api/auth/logout"): 401,
     ("GET", "/api/auth/sessions"): 401,
     ("DELETE", "/api/auth/sessions/{sessionId}"): 401,
+    ("GET", "/api/brokers/capabilities"): 200,
     ("GET", "/api/brokers/accounts"): 200,
     ("POST", "/api/brokers/accounts"): 201,
     ("GET", "/api/brokers/accounts/{accountId}"): 404,

@@ -9,7 +9,7 @@ from vyomo_broker_kit.http import OrderTransport
 from vyomo_broker_kit.outcomes import Unknown
 from vyomo_broker_kit.rate import SendRate
 from vyomo_broker_kit.testing import Behaviour, ScriptedBroker, ScriptedBrokerPort
-from vyomo_contracts.risk import ORDER_RATES
+from vyomo_contracts.capabilities import CAPABILITIES
 from vyomo_contracts.testing import sample_order
 from vyomo_contracts.topology import DOORBELLS, worker_consumer
 from vyomo_contracts.vocabulary import Broker, OrderState
@@ -120,7 +120,7 @@ async def entries_leave_room_for_cancellations() -> None:
         def elapsed(self) -> float:
             return 0.0
 
-    limits = ORDER_RATES[Broker.ZERODHA]
+    limits = CAPABILITIES[Broker.ZERODHA].order_rate
     rate = SendRate(limits, StillClock())
     while rate.take(1):
         pass

@@ -20,6 +20,7 @@ export type SignedIn = Schemas["SignedInAnswer"];
 export type RiskState = Schemas["RiskStateAnswer"];
 export type ListedSession = Schemas["ListedSessionView"];
 export type Broker = Schemas["Broker"];
+export type BrokerView = Schemas["BrokerView"];
 export type Environment = Schemas["Environment"];
 
 /** A refusal in the server's words; `status` 0 means that no answer came. */
@@ -89,6 +90,8 @@ export const api = {
   endSession: (id: string) => call("DELETE", `/api/auth/sessions/${id}`),
   accounts: () =>
     call<{ accounts: Account[] }>("GET", "/api/brokers/accounts?limit=500").then((answer) => answer.accounts),
+  capabilities: () =>
+    call<{ brokers: BrokerView[] }>("GET", "/api/brokers/capabilities").then((answer) => answer.brokers),
   addAccount: (body: object) => call<{ account: Account }>("POST", "/api/brokers/accounts", body),
   switchAccount: (id: number, isActive: boolean) =>
     call<{ account: Account }>("PATCH", account(id), { isActive }),

@@ -318,6 +318,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/brokers/capabilities": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * What each broker takes
+         * @description Orders outside of this are refused with the field's name; what an exchange itself forbids is told when the order comes.
+         */
+        get: operations["read_capabilities_api_brokers_capabilities_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/brokers/zerodha/callback": {
         parameters: {
             query?: never;
@@ -650,6 +670,18 @@ export interface components {
             status: number | null;
             text: string | null;
         };
+        /** BrokerView */
+        BrokerView: {
+            broker: components["schemas"]["Broker"];
+            exchanges: components["schemas"]["Exchange"][];
+            orderRate: components["schemas"]["OrderRateView"];
+            orderTypes: components["schemas"]["OrderType"][];
+            products: components["schemas"]["Product"][];
+            protectedOrderTypes: components["schemas"]["OrderType"][];
+            signIn: components["schemas"]["SignInWay"];
+            takesIndices: boolean;
+            validities: components["schemas"]["Validity"][];
+        };
         /** CancelBody */
         CancelBody: {
             /** Reason */
@@ -694,6 +726,15 @@ export interface components {
             candles: components["schemas"]["CandleView"][];
             instrument: string;
             interval: components["schemas"]["CandleInterval"];
+            /**
+             * @default true
+             * @enum {unknown}
+             */
+            success: true;
+        };
+        /** CapabilitiesAnswer */
+        CapabilitiesAnswer: {
+            brokers: components["schemas"]["BrokerView"][];
             /**
              * @default true
              * @enum {unknown}
@@ -1185,6 +1226,15 @@ export interface components {
             type: "order";
         };
         /**
+         * OrderRateView
+         * @description New orders, modifications and cancellations of one account together.
+         */
+        OrderRateView: {
+            isBrokers: boolean;
+            perSecond: number;
+            reservedForCancels: number;
+        };
+        /**
          * OrderState
          * @description Best knowledge of where an order stands. `vyomo_contracts.lifecycle` says which moves are legal.
          * @enum {unknown}
@@ -1357,7 +1407,7 @@ export interface components {
          * ReasonCode
          * @enum {unknown}
          */
-        ReasonCode: "ACCOUNT_EXISTS" | "ACCOUNT_HAS_OPEN_ORDERS" | "ACCOUNT_INACTIVE" | "ACCOUNT_NOT_FOUND" | "ACTION_PENDING" | "BODY_TOO_LARGE" | "BROKER_REFUSED" | "BROKER_UNREACHABLE" | "BUS_UNAVAILABLE" | "CANCEL_UNCONFIRMED" | "CREDENTIALS_UNREADABLE" | "DAY_ENDED" | "EVENTS_BEHIND" | "EXPIRED_UNSENT" | "FOREIGN_PAGE" | "HOLDINGS_INSUFFICIENT" | "IDEMPOTENCY_KEY_INVALID" | "IDEMPOTENCY_KEY_REUSED" | "INSTRUMENT_EXPIRED" | "INSTRUMENT_NOT_ORDERABLE" | "INTERNAL_ERROR" | "INVALID_FIELD" | "IOC_REMAINDER" | "LIMIT_ABOVE_BROKERS" | "LOGIN_NOT_BY_BROWSER" | "LOGIN_STATE_INVALID" | "MALFORMED_JSON" | "MARGIN_INSUFFICIENT" | "MARKET_CLOSED" | "METHOD_NOT_ALLOWED" | "MISSING_FIELD" | "NOTHING_TO_MODIFY" | "NOT_A_PAPER_ACCOUNT" | "NOT_DURABLE" | "NOT_FOUND" | "NOT_FOUND_AT_BROKER" | "NO_QUOTE" | "ORDERS_WAITING" | "ORDER_NOT_FOUND" | "ORDER_NOT_PENDING" | "ORDER_TYPE_NOT_ALLOWED" | "OUTCOME_UNKNOWN" | "PRICE_OFF_TICK" | "PRICE_OUTSIDE_BAND" | "PRICE_REQUIRED" | "PRODUCT_NOT_ALLOWED" | "QUANTITY_BELOW_FILLED" | "QUANTITY_NOT_LOT_MULTIPLE" | "QUANTITY_NOT_POSITIVE" | "RATE_LIMITED" | "RECORD_UNAVAILABLE" | "RISK_DUPLICATE_ORDER" | "RISK_EXPOSURE_ABOVE_LIMIT" | "RISK_LAST_PRICE_UNKNOWN" | "RISK_OPEN_ORDERS_ABOVE_LIMIT" | "RISK_ORDER_QUANTITY_ABOVE_LIMIT" | "RISK_ORDER_VALUE_ABOVE_LIMIT" | "RISK_POSITION_ABOVE_LIMIT" | "RISK_PRICE_FAR_FROM_LAST" | "RISK_QUANTITY_ABOVE_FREEZE" | "RISK_REDUCE_ONLY" | "SANDBOX_NOT_RUNNING" | "SCOPE_MISSING" | "SERVICE_UNAVAILABLE" | "SESSION_NOT_FOUND" | "SIGN_IN_NOT_NEEDED" | "SIGN_IN_REFUSED" | "TRADING_HALTED" | "TRADING_REDUCING" | "TRIGGER_ALREADY_CROSSED" | "TRIGGER_PRICE_OFF_TICK" | "TRIGGER_PRICE_REQUIRED" | "TRIGGER_PRICE_WRONG_SIDE" | "UNAUTHENTICATED" | "UNKNOWN_FIELD" | "UNKNOWN_SYMBOL" | "UNSUPPORTED_MEDIA_TYPE" | "USER_CANCELLED" | "USER_MISMATCH" | "VALIDITY_NOT_ALLOWED" | "WORKER_FAILED" | "WRONG_EXCHANGE";
+        ReasonCode: "ACCOUNT_EXISTS" | "ACCOUNT_HAS_OPEN_ORDERS" | "ACCOUNT_INACTIVE" | "ACCOUNT_NOT_FOUND" | "ACTION_PENDING" | "BODY_TOO_LARGE" | "BROKER_REFUSED" | "BROKER_UNREACHABLE" | "BUS_UNAVAILABLE" | "CANCEL_UNCONFIRMED" | "CREDENTIALS_UNREADABLE" | "DAY_ENDED" | "EVENTS_BEHIND" | "EXCHANGE_NOT_ALLOWED" | "EXPIRED_UNSENT" | "FOREIGN_PAGE" | "HOLDINGS_INSUFFICIENT" | "IDEMPOTENCY_KEY_INVALID" | "IDEMPOTENCY_KEY_REUSED" | "INSTRUMENT_EXPIRED" | "INSTRUMENT_NOT_ORDERABLE" | "INTERNAL_ERROR" | "INVALID_FIELD" | "IOC_REMAINDER" | "LIMIT_ABOVE_BROKERS" | "LOGIN_NOT_BY_BROWSER" | "LOGIN_STATE_INVALID" | "MALFORMED_JSON" | "MARGIN_INSUFFICIENT" | "MARKET_CLOSED" | "METHOD_NOT_ALLOWED" | "MISSING_FIELD" | "NOTHING_TO_MODIFY" | "NOT_A_PAPER_ACCOUNT" | "NOT_DURABLE" | "NOT_FOUND" | "NOT_FOUND_AT_BROKER" | "NO_QUOTE" | "ORDERS_WAITING" | "ORDER_NOT_FOUND" | "ORDER_NOT_PENDING" | "ORDER_TYPE_NOT_ALLOWED" | "OUTCOME_UNKNOWN" | "PRICE_OFF_TICK" | "PRICE_OUTSIDE_BAND" | "PRICE_REQUIRED" | "PRODUCT_NOT_ALLOWED" | "QUANTITY_BELOW_FILLED" | "QUANTITY_NOT_LOT_MULTIPLE" | "QUANTITY_NOT_POSITIVE" | "RATE_LIMITED" | "RECORD_UNAVAILABLE" | "RISK_DUPLICATE_ORDER" | "RISK_EXPOSURE_ABOVE_LIMIT" | "RISK_LAST_PRICE_UNKNOWN" | "RISK_OPEN_ORDERS_ABOVE_LIMIT" | "RISK_ORDER_QUANTITY_ABOVE_LIMIT" | "RISK_ORDER_VALUE_ABOVE_LIMIT" | "RISK_POSITION_ABOVE_LIMIT" | "RISK_PRICE_FAR_FROM_LAST" | "RISK_QUANTITY_ABOVE_FREEZE" | "RISK_REDUCE_ONLY" | "SANDBOX_NOT_RUNNING" | "SCOPE_MISSING" | "SERVICE_UNAVAILABLE" | "SESSION_NOT_FOUND" | "SIGN_IN_NOT_NEEDED" | "SIGN_IN_REFUSED" | "TRADING_HALTED" | "TRADING_REDUCING" | "TRIGGER_ALREADY_CROSSED" | "TRIGGER_PRICE_OFF_TICK" | "TRIGGER_PRICE_REQUIRED" | "TRIGGER_PRICE_WRONG_SIDE" | "UNAUTHENTICATED" | "UNKNOWN_FIELD" | "UNKNOWN_SYMBOL" | "UNSUPPORTED_MEDIA_TYPE" | "USER_CANCELLED" | "USER_MISMATCH" | "VALIDITY_NOT_ALLOWED" | "WORKER_FAILED" | "WRONG_EXCHANGE";
         /**
          * RiskEventView
          * @description A decision about limits or states, in the one order of all events.
@@ -1544,6 +1594,11 @@ export interface components {
             state: components["schemas"]["SessionState"];
             validUntil: string | null;
         };
+        /**
+         * SignInWay
+         * @enum {unknown}
+         */
+        SignInWay: "browser" | "credentials" | "none";
         /** SignedInAnswer */
         SignedInAnswer: {
             /** Format: date-time */
@@ -3301,7 +3356,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description UNKNOWN_FIELD or INVALID_FIELD or MISSING_FIELD or IDEMPOTENCY_KEY_INVALID or IDEMPOTENCY_KEY_REUSED or UNKNOWN_SYMBOL or WRONG_EXCHANGE or INSTRUMENT_NOT_ORDERABLE or INSTRUMENT_EXPIRED or QUANTITY_NOT_POSITIVE or QUANTITY_NOT_LOT_MULTIPLE or PRICE_REQUIRED or PRICE_OFF_TICK or PRICE_OUTSIDE_BAND or TRIGGER_PRICE_REQUIRED or TRIGGER_PRICE_OFF_TICK or TRIGGER_PRICE_WRONG_SIDE or ORDER_TYPE_NOT_ALLOWED or PRODUCT_NOT_ALLOWED or VALIDITY_NOT_ALLOWED or RISK_QUANTITY_ABOVE_FREEZE or RISK_ORDER_VALUE_ABOVE_LIMIT or RISK_ORDER_QUANTITY_ABOVE_LIMIT or RISK_PRICE_FAR_FROM_LAST or RISK_LAST_PRICE_UNKNOWN or RISK_OPEN_ORDERS_ABOVE_LIMIT or RISK_POSITION_ABOVE_LIMIT or RISK_EXPOSURE_ABOVE_LIMIT or RISK_DUPLICATE_ORDER or RISK_REDUCE_ONLY or TRADING_REDUCING or TRADING_HALTED */
+            /** @description UNKNOWN_FIELD or INVALID_FIELD or MISSING_FIELD or IDEMPOTENCY_KEY_INVALID or IDEMPOTENCY_KEY_REUSED or UNKNOWN_SYMBOL or WRONG_EXCHANGE or INSTRUMENT_NOT_ORDERABLE or INSTRUMENT_EXPIRED or QUANTITY_NOT_POSITIVE or QUANTITY_NOT_LOT_MULTIPLE or PRICE_REQUIRED or PRICE_OFF_TICK or PRICE_OUTSIDE_BAND or TRIGGER_PRICE_REQUIRED or TRIGGER_PRICE_OFF_TICK or TRIGGER_PRICE_WRONG_SIDE or EXCHANGE_NOT_ALLOWED or ORDER_TYPE_NOT_ALLOWED or PRODUCT_NOT_ALLOWED or VALIDITY_NOT_ALLOWED or RISK_QUANTITY_ABOVE_FREEZE or RISK_ORDER_VALUE_ABOVE_LIMIT or RISK_ORDER_QUANTITY_ABOVE_LIMIT or RISK_PRICE_FAR_FROM_LAST or RISK_LAST_PRICE_UNKNOWN or RISK_OPEN_ORDERS_ABOVE_LIMIT or RISK_POSITION_ABOVE_LIMIT or RISK_EXPOSURE_ABOVE_LIMIT or RISK_DUPLICATE_ORDER or RISK_REDUCE_ONLY or TRADING_REDUCING or TRADING_HALTED */
             422: {
                 headers: {
                     [name: string]: unknown;
@@ -3798,7 +3853,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description UNKNOWN_FIELD or INVALID_FIELD or MISSING_FIELD or NOTHING_TO_MODIFY or QUANTITY_BELOW_FILLED or MARGIN_INSUFFICIENT or HOLDINGS_INSUFFICIENT or TRIGGER_ALREADY_CROSSED or MARKET_CLOSED or NO_QUOTE or BROKER_REFUSED or INSTRUMENT_NOT_ORDERABLE or INSTRUMENT_EXPIRED or QUANTITY_NOT_POSITIVE or QUANTITY_NOT_LOT_MULTIPLE or PRICE_REQUIRED or PRICE_OFF_TICK or PRICE_OUTSIDE_BAND or TRIGGER_PRICE_REQUIRED or TRIGGER_PRICE_OFF_TICK or TRIGGER_PRICE_WRONG_SIDE or ORDER_TYPE_NOT_ALLOWED or PRODUCT_NOT_ALLOWED or VALIDITY_NOT_ALLOWED or RISK_QUANTITY_ABOVE_FREEZE or RISK_ORDER_VALUE_ABOVE_LIMIT or RISK_ORDER_QUANTITY_ABOVE_LIMIT or RISK_PRICE_FAR_FROM_LAST or RISK_LAST_PRICE_UNKNOWN or RISK_OPEN_ORDERS_ABOVE_LIMIT or RISK_POSITION_ABOVE_LIMIT or RISK_EXPOSURE_ABOVE_LIMIT or RISK_DUPLICATE_ORDER or RISK_REDUCE_ONLY or TRADING_REDUCING or TRADING_HALTED */
+            /** @description UNKNOWN_FIELD or INVALID_FIELD or MISSING_FIELD or NOTHING_TO_MODIFY or QUANTITY_BELOW_FILLED or MARGIN_INSUFFICIENT or HOLDINGS_INSUFFICIENT or TRIGGER_ALREADY_CROSSED or MARKET_CLOSED or NO_QUOTE or BROKER_REFUSED or INSTRUMENT_NOT_ORDERABLE or INSTRUMENT_EXPIRED or QUANTITY_NOT_POSITIVE or QUANTITY_NOT_LOT_MULTIPLE or PRICE_REQUIRED or PRICE_OFF_TICK or PRICE_OUTSIDE_BAND or TRIGGER_PRICE_REQUIRED or TRIGGER_PRICE_OFF_TICK or TRIGGER_PRICE_WRONG_SIDE or EXCHANGE_NOT_ALLOWED or ORDER_TYPE_NOT_ALLOWED or PRODUCT_NOT_ALLOWED or VALIDITY_NOT_ALLOWED or RISK_QUANTITY_ABOVE_FREEZE or RISK_ORDER_VALUE_ABOVE_LIMIT or RISK_ORDER_QUANTITY_ABOVE_LIMIT or RISK_PRICE_FAR_FROM_LAST or RISK_LAST_PRICE_UNKNOWN or RISK_OPEN_ORDERS_ABOVE_LIMIT or RISK_POSITION_ABOVE_LIMIT or RISK_EXPOSURE_ABOVE_LIMIT or RISK_DUPLICATE_ORDER or RISK_REDUCE_ONLY or TRADING_REDUCING or TRADING_HALTED */
             422: {
                 headers: {
                     [name: string]: unknown;
@@ -4409,6 +4464,112 @@ export interface operations {
             };
             /** @description ACCOUNT_NOT_FOUND */
             404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description UNKNOWN_FIELD or INVALID_FIELD */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description INTERNAL_ERROR */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description RECORD_UNAVAILABLE */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    read_capabilities_api_brokers_capabilities_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "brokers": [
+                     *         {
+                     *           "broker": "angel",
+                     *           "exchanges": [
+                     *             "NSE",
+                     *             "NFO",
+                     *             "BSE",
+                     *             "BFO"
+                     *           ],
+                     *           "orderRate": {
+                     *             "isBrokers": true,
+                     *             "perSecond": 9,
+                     *             "reservedForCancels": 2
+                     *           },
+                     *           "orderTypes": [
+                     *             "MARKET",
+                     *             "LIMIT",
+                     *             "SL",
+                     *             "SL-M"
+                     *           ],
+                     *           "products": [
+                     *             "CNC",
+                     *             "MIS",
+                     *             "NRML"
+                     *           ],
+                     *           "protectedOrderTypes": [
+                     *             "MARKET",
+                     *             "SL-M"
+                     *           ],
+                     *           "signIn": "credentials",
+                     *           "takesIndices": false,
+                     *           "validities": [
+                     *             "DAY"
+                     *           ]
+                     *         }
+                     *       ],
+                     *       "success": true
+                     *     }
+                     */
+                    "application/json": components["schemas"]["CapabilitiesAnswer"];
+                };
+            };
+            /** @description UNAUTHENTICATED */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description SCOPE_MISSING or FOREIGN_PAGE or USER_MISMATCH */
+            403: {
                 headers: {
                     [name: string]: unknown;
                 };

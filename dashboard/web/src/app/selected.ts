@@ -1,8 +1,15 @@
 // Which account is looked at: in the address, so that a link and a reload restore the view.
 import { useQuery } from "@tanstack/react-query";
 import { useSearchParams } from "wouter";
-import { type Account, api } from "../api/client";
+import { type Account, api, type BrokerView } from "../api/client";
 
+/** What the account's broker takes; it does not change while the page is open. */
+export const useOffered = (account: Account): BrokerView | undefined =>
+  useQuery({
+    queryKey: ["capabilities"],
+    queryFn: api.capabilities,
+    staleTime: Number.POSITIVE_INFINITY,
+  }).data?.find((each) => each.broker === account.broker);
 export const useAccounts = () => useQuery({ queryKey: ["accounts"], queryFn: api.accounts });
 
 export function useSelected(): [Account | null, (id: number) => void] {

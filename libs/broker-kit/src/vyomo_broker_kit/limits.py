@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Final
 
-from vyomo_contracts.risk import OrderRate
+from vyomo_contracts.capabilities import OrderRate
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

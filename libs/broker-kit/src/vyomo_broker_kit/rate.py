@@ -8,7 +8,7 @@ after a restart the first second may hold more, and the broker's own refusal of 
 from collections import deque
 from typing import Final
 
-from vyomo_contracts.risk import OrderRate
+from vyomo_contracts.capabilities import OrderRate
 from vyomo_service_kit.clock import Clock
 
 _SECOND: Final = 1.0

@@ -16,7 +16,7 @@ from vyomo_broker_kit.portfolio_sync import PortfolioSync
 from vyomo_broker_kit.remote import RemoteExecutor
 from vyomo_broker_kit.session_watch import SessionWatch
 from vyomo_broker_kit.start_gate import Books, StartGate
-from vyomo_contracts.risk import ORDER_RATES
+from vyomo_contracts.capabilities import CAPABILITIES
 from vyomo_contracts.topology import worker_consumer
 from vyomo_contracts.vocabulary import Broker
 from vyomo_ledger.dead_letters import DeadLetterBox
@@ -175,7 +175,7 @@ async def remote_worker(
                 parts.ledger,
                 port,
                 parts.clock,
-                limits=limits or SendLimits(rate=ORDER_RATES[broker]),
+                limits=limits or SendLimits(rate=CAPABILITIES[broker].order_rate),
                 ring=ring,
                 look=book.look,
                 gate=gate,

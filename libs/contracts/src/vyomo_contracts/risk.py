@@ -1,8 +1,7 @@
 """Limits, trading states and what was decided about them."""
 
-from collections.abc import Mapping
 from decimal import Decimal
-from typing import Annotated, Final, Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
@@ -52,26 +51,6 @@ class RiskLimits(Tolerant):
             or self.max_exposure
             or self.duplicate_window_seconds
         )
-
-
-class OrderRate(Tolerant):
-    """How many calls about orders a broker takes of one account in a calendar second."""
-
-    per_second: int
-    reserved_for_cancels: int
-    """Of those: an account that places as fast as it may can still cancel."""
-    is_brokers: bool
-    """True for a broker's own limit, which no setting raises; False for a choice of ours."""
-
-
-ORDER_RATES: Final[Mapping[Broker, OrderRate]] = {
-    # As at a real broker, so that a strategy meets its rate here first; an account's owner may set any other.
-    Broker.PAPER: OrderRate(per_second=10, reserved_for_cancels=2, is_brokers=False),
-    # 10 orders a second and client without registering the algorithm: exchanges, in force since 1 April 2026.
-    Broker.ZERODHA: OrderRate(per_second=10, reserved_for_cancels=2, is_brokers=True),
-    # SmartAPI answers 403 above nine.
-    Broker.ANGEL: OrderRate(per_second=9, reserved_for_cancels=2, is_brokers=True),
-}
 
 
 class Control(Tolerant):

@@ -11,6 +11,7 @@ from typing import Final
 from fastapi import FastAPI
 from starlette.types import ASGIApp
 
+from vyomo_gateway.accounts.capabilities import router as capabilities
 from vyomo_gateway.accounts.endpoints import router as accounts
 from vyomo_gateway.edge.docs_page import install_docs_page
 from vyomo_gateway.edge.documentation import install_openapi
@@ -55,6 +56,7 @@ def create_app(services: Services) -> FastAPI:
     for router in (
         sign_in,
         accounts,
+        capabilities,
         logins,
         callbacks,
         sandbox,

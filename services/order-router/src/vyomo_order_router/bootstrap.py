@@ -5,7 +5,8 @@ import platform
 from collections.abc import AsyncGenerator
 from contextlib import AsyncExitStack, asynccontextmanager
 
-from vyomo_contracts.risk import ORDER_RATES, OrderRate, RiskLimits
+from vyomo_contracts.capabilities import CAPABILITIES, OrderRate
+from vyomo_contracts.risk import RiskLimits
 from vyomo_contracts.topology import EVENTS, SYNC_CONSUMER, worker_consumers
 from vyomo_contracts.vocabulary import Broker
 from vyomo_ledger.auditing import AnchorFile
@@ -170,11 +171,9 @@ async def order_router(settings: OrderRouterSettings) -> AsyncGenerator[None]:
 
 def order_rates(settings: OrderRouterSettings) -> dict[Broker, OrderRate]:
     """The capability table, with what the settings say instead."""
-    told = {
-        broker: settings.broker_orders_per_second if rate.is_brokers else settings.paper_orders_per_second
-        for broker, rate in ORDER_RATES.items()
-    }
-    return {
-        broker: rate.model_copy(update={"per_second": told[broker] or rate.per_second})
-        for broker, rate in ORDER_RATES.items()
-    }
+    rates: dict[Broker, OrderRate] = {}
+    for broker, capabilities in CAPABILITIES.items():
+        rate = capabilities.order_rate
+        told = settings.broker_orders_per_second if rate.is_brokers else settings.paper_orders_per_second
+        rates[broker] = rate.model_copy(update={"per_second": told or rate.per_second})
+    return rates

@@ -8,13 +8,13 @@ from typing import Final, assert_never
 import structlog
 from asyncpg.exceptions import PostgresError
 
+from vyomo_contracts.capabilities import CAPABILITIES
 from vyomo_contracts.commands import OrderReply, PlaceOrder
 from vyomo_contracts.identifiers import instrument_key
 from vyomo_contracts.instruments import Instrument
 from vyomo_contracts.messages import Problem
 from vyomo_contracts.orders import Order
 from vyomo_contracts.reasons import ReasonCode
-from vyomo_contracts.risk import ORDER_RATES
 from vyomo_contracts.vocabulary import OrderState
 from vyomo_ledger.instruments import InstrumentDirectory
 from vyomo_ledger.writing import (
@@ -289,7 +289,7 @@ def _too_fast(new: NewOrder) -> Problem:
     allowed = new.terms.orders_per_second
     remedy = (
         "the broker takes no more"
-        if ORDER_RATES[new.order.broker].is_brokers
+        if CAPABILITIES[new.order.broker].order_rate.is_brokers
         else f'PUT /api/risk/limits?accountId={new.order.account_id} {{"ordersPerSecond": 1000}} allows more'
     )
     return Problem(

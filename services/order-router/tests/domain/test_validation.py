@@ -235,6 +235,31 @@ def test_immediate_or_cancel_is_not_possible_on_mcx() -> None:
     assert (code, field) == (ReasonCode.VALIDITY_NOT_ALLOWED, "validity")
 
 
+@pytest.mark.parametrize(
+    ("order", "listed", "code", "field"),
+    [
+        ({"validity": Validity.IOC}, {}, ReasonCode.VALIDITY_NOT_ALLOWED, "validity"),
+        (
+            {"product": Product.NRML},
+            {"exchange": Exchange.MCX, "kind": InstrumentKind.FUTURE},
+            ReasonCode.EXCHANGE_NOT_ALLOWED,
+            "exchange",
+        ),
+    ],
+)
+def test_what_one_broker_does_not_take_others_do(
+    order: dict[str, object], listed: dict[str, object], code: ReasonCode, field: str
+) -> None:
+    wanted = request(**order, **{"exchange": listed["exchange"]} if listed else {})
+
+    problem = validate(wanted, instrument(**listed), broker=Broker.ANGEL, today=TODAY)
+
+    assert problem is not None
+    assert (problem.code, problem.field) == (code, field)
+    assert "angel" in problem.message
+    assert validate(wanted, instrument(**listed), broker=Broker.ZERODHA, today=TODAY) is None
+
+
 @pytest.mark.parametrize(("days", "passes"), [(-1, False), (0, True), (1, True)])
 def test_contract_can_be_ordered_until_its_last_day(*, days: int, passes: bool) -> None:
     listed = option(expiry=TODAY + timedelta(days=days))

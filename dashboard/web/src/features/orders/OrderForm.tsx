@@ -1,7 +1,7 @@
 import { useQuery } from "@tanstack/react-query";
 import { type KeyboardEvent, useEffect, useRef, useState } from "react";
 import { type Account, api, type Instrument, type Order, type OrderBody } from "../../api/client";
-import { isSignedIn, modeOf, nameOf } from "../../app/selected";
+import { isSignedIn, modeOf, nameOf, useOffered } from "../../app/selected";
 import { quantity as shownQuantity, typed } from "../../format/numbers";
 import { useHealth } from "../../live/socket";
 import { Choice, Field } from "../../ui/Field";
@@ -43,6 +43,8 @@ export function OrderForm({ account, ticket }: { account: Account; ticket: Ticke
   const form = useRef<HTMLFormElement>(null);
   const symbol = useRef<HTMLInputElement>(null);
   const health = useHealth();
+  const offered = useOffered(account);
+  const takesIoc = instrument?.exchange !== "MCX" && offered?.validities.includes("IOC") !== false;
   const { place, busy, outcome, forget } = usePlacing(account.id);
 
   const choose = (next: Instrument) => {
@@ -74,7 +76,7 @@ export function OrderForm({ account, ticket }: { account: Account; ticket: Ticke
     forget();
   };
   const submit = async () => {
-    const found = wrongIn({ instrument, orderType, ...texts });
+    const found = wrongIn({ instrument, orderType, offered, ...texts });
     setWrong(found);
     const first = Object.keys(found)[0] as FieldName | undefined;
     if (first !== undefined || instrument === null) {
@@ -89,7 +91,7 @@ export function OrderForm({ account, ticket }: { account: Account; ticket: Ticke
       orderType,
       quantity: typed(texts.quantity) as number,
       product,
-      validity,
+      validity: takesIoc ? validity : "DAY",
       ...(takesPrice(orderType) && { price: typed(texts.price) as number }),
       ...(takesTrigger(orderType) && { triggerPrice: typed(texts.triggerPrice) as number }),
     };
@@ -199,8 +201,8 @@ export function OrderForm({ account, ticket }: { account: Account; ticket: Ticke
           />
           <Choice
             label="Validity"
-            value={validity}
-            options={[{ value: "DAY" }, { value: "IOC", disabled: instrument?.exchange === "MCX" }]}
+            value={takesIoc ? validity : "DAY"}
+            options={[{ value: "DAY" }, { value: "IOC", disabled: !takesIoc }]}
             onChoose={setValidity}
           />
         </div>

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import type { Instrument } from "../../api/client";
+import type { BrokerView, Instrument } from "../../api/client";
 import { productsOf, stepped, typesOf, wrongIn } from "./rules";
 
 const RELIANCE = {
@@ -56,6 +56,9 @@ test("lots, freeze quantity, ticks and bands are the instrument's own", () => {
   expect(wrongIn({ ...limit, price: "1100" }).price).toBe("At least 1200 today");
   expect(wrongIn({ ...limit, price: "1346.85" })).toEqual({});
   expect(wrongIn({ ...form, instrument: null }).symbol).toBeDefined();
+  const offered = { exchanges: ["NFO"] } as unknown as BrokerView;
+  expect(wrongIn({ ...form, offered }).symbol).toBe("Not on this account: its broker takes NFO");
+  expect(wrongIn({ ...form, offered, instrument: FUTURE, quantity: "65" })).toEqual({});
 });
 
 test("products and types follow the instrument", () => {

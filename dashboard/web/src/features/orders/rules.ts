@@ -1,5 +1,5 @@
 // What the form can know before the server says it: the instrument's own rules. The server checks them all again.
-import type { Instrument, OrderBody } from "../../api/client";
+import type { BrokerView, Instrument, OrderBody } from "../../api/client";
 import { scaled, typed } from "../../format/numbers";
 
 export type OrderType = OrderBody["orderType"];
@@ -23,13 +23,17 @@ export interface Typed {
   quantity: string;
   price: string;
   triggerPrice: string;
+  /** What the broker takes, once that is known. */
+  offered?: BrokerView | undefined;
 }
 
 /** Every field that is wrong, with what would be right. */
 export function wrongIn(form: Typed): Wrong {
   const wrong: Wrong = {};
-  const { instrument } = form;
+  const { instrument, offered } = form;
   if (instrument === null) wrong.symbol = "Choose an instrument from the list";
+  else if (offered && !offered.exchanges.includes(instrument.exchange))
+    wrong.symbol = `Not on this account: its broker takes ${offered.exchanges.join(", ")}`;
   const quantity = typed(form.quantity);
   const lot = instrument?.lotSize ?? 1;
   if (quantity === null || quantity <= 0 || !Number.isInteger(quantity))

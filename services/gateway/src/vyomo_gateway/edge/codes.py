@@ -76,6 +76,9 @@ SHOWN: Final[Mapping[Code, Shown]] = {
         "for a BUY SL order triggerPrice must be at or below price; 251 is not, price is 250.5",
         "triggerPrice",
     ),
+    Code.EXCHANGE_NOT_ALLOWED: Shown(
+        "MCX is not possible on angel accounts; use NSE, NFO, BSE, BFO", "exchange"
+    ),
     Code.ORDER_TYPE_NOT_ALLOWED: Shown("SL-M is not possible on options; use SL with a price", "orderType"),
     Code.PRODUCT_NOT_ALLOWED: Shown("CNC is not possible on NFO; use MIS or NRML", "product"),
     Code.VALIDITY_NOT_ALLOWED: Shown("IOC is not possible on MCX; use DAY", "validity"),

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
 
+from vyomo_contracts.capabilities import OrderRate
 from vyomo_contracts.portfolio import Position
-from vyomo_contracts.risk import AccountTrading, Control, OrderRate, RiskLimits
+from vyomo_contracts.risk import AccountTrading, Control, RiskLimits
 from vyomo_contracts.vocabulary import WORKING_STATES, Broker, ControlCause, Environment, TradingState
 from vyomo_ledger.writing.controls import CONTROL_COLUMNS, covers
 from vyomo_order_router.domain.limits import effective_limits, new_orders_per_second

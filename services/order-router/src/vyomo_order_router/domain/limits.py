@@ -1,6 +1,7 @@
 """Which limits apply: an account's own before its user's before the defaults, and no one's above the broker's."""
 
-from vyomo_contracts.risk import OrderRate, RiskLimits
+from vyomo_contracts.capabilities import OrderRate
+from vyomo_contracts.risk import RiskLimits
 
 
 def effective_limits(

@@ -8,6 +8,7 @@ from datetime import date
 from decimal import Decimal
 from typing import Final
 
+from vyomo_contracts.capabilities import CAPABILITIES, BrokerCapabilities
 from vyomo_contracts.instruments import Instrument
 from vyomo_contracts.messages import Problem
 from vyomo_contracts.money import is_on_tick, nearest_ticks
@@ -31,7 +32,8 @@ DERIVATIVE_PRODUCTS: Final = frozenset({Product.NRML, Product.MIS})
 
 def validate(request: OrderRequest, instrument: Instrument, *, broker: Broker, today: date) -> Problem | None:
     """The first rule that fails, or None. `today` is the trading day in India."""
-    if instrument.kind is InstrumentKind.INDEX and broker is not Broker.PAPER:
+    capabilities = CAPABILITIES[broker]
+    if instrument.kind is InstrumentKind.INDEX and not capabilities.takes_indices:
         return _problem(
             ReasonCode.INSTRUMENT_NOT_ORDERABLE,
             "symbol",
@@ -43,10 +45,31 @@ def validate(request: OrderRequest, instrument: Instrument, *, broker: Broker, t
             "symbol",
             f"{instrument.symbol} expired on {instrument.expiry.isoformat()}",
         )
+    problem = _offered(request, capabilities)
+    if problem is not None:
+        return problem
     for rule in RULES:
         problem = rule(request, instrument)
         if problem is not None:
             return problem
+    return None
+
+
+def _offered(request: OrderRequest, capabilities: BrokerCapabilities) -> Problem | None:
+    """What the exchange would take and the account's broker does not."""
+    for code, field, wanted, allowed in (
+        (ReasonCode.EXCHANGE_NOT_ALLOWED, "exchange", request.exchange, capabilities.exchanges),
+        (ReasonCode.ORDER_TYPE_NOT_ALLOWED, "orderType", request.order_type, capabilities.order_types),
+        (ReasonCode.PRODUCT_NOT_ALLOWED, "product", request.product, capabilities.products),
+        (ReasonCode.VALIDITY_NOT_ALLOWED, "validity", request.validity, capabilities.validities),
+    ):
+        if wanted not in allowed:
+            return _problem(
+                code,
+                field,
+                f"{wanted} is not possible on {capabilities.broker} accounts; use {', '.join(allowed)}",
+                allowed=list(allowed),
+            )
     return None
 
 
