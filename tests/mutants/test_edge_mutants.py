@@ -69,8 +69,8 @@ OVER_HTTP = (
             (
                 Edit(
                     "vyomo_broker_kit.rate",
-                    "reserved = 0 if is_cancel else self._rate.reserved_for_cancels",
-                    "reserved = 0",
+                    "self._rate.of(window) if is_free else self._rate.unreserved(window)",
+                    "self._rate.of(window)",
                 ),
             ),
         ),

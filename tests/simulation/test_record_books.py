@@ -2,9 +2,11 @@
 
 from datetime import UTC, datetime, timedelta
 
+import pytest
 from record_under_test import RecordUnderTest
 
 from vyomo_contracts.alerts import Alert, AlertCode
+from vyomo_contracts.capabilities import RateWindow
 from vyomo_contracts.lifecycle import OrderUpdate
 from vyomo_contracts.vocabulary import Broker, OrderState, Origin, PendingAction
 from vyomo_ledger.writing import (
@@ -64,6 +66,25 @@ async def test_account_gets_no_more_orders_in_a_second_than_its_terms_allow(reco
 
     assert [type(answer) for answer in together] == [Accepted, Accepted, Accepted, Accepted, TooFast]
     assert [type(answer) for answer in again] == [Replayed, TooFast]
+
+
+@pytest.mark.parametrize("window", [RateWindow.MINUTE, RateWindow.HOUR, RateWindow.DAY])
+async def test_longer_windows_are_counted_beside_the_second(
+    record: RecordUnderTest, window: RateWindow
+) -> None:
+    tomorrow = now().replace(microsecond=0) + timedelta(days=1)
+    await record.set_lanes(record.accounts[0], {"rate_second": tomorrow, f"{window}_used": 2})
+    terms = Terms(orders_per_second=9, **{f"orders_per_{window}": 3})
+    new = [NewOrder(record.order(name, now=now()), name, "a" * 64, terms) for name in ("O1", "O2")]
+
+    answers = await record.ledger.accept(new)
+
+    assert [type(answer) for answer in answers] == [Accepted, TooFast]
+    assert answers[1] == TooFast(window)
+    before = tomorrow - timedelta(days=2)
+    await record.set_lanes(record.accounts[0], {"rate_second": before, f"{window}_used": 3})
+    [anew] = await record.ledger.accept([NewOrder(record.order("O3", now=now()), "O3", "a" * 64, terms)])
+    assert isinstance(anew, Accepted)
 
 
 async def test_new_second_is_counted_anew(record: RecordUnderTest) -> None:

@@ -1,5 +1,6 @@
 from datetime import UTC, datetime
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -47,6 +48,32 @@ def test_room_comes_back_call_by_call() -> None:
     assert [rate.take(1) for _ in range(5)] == [True] * 4 + [False]
 
 
+@pytest.mark.parametrize(("window", "limit"), [("per_minute", 20), ("per_hour", 40), ("per_day", 60)])
+def test_longer_windows_keep_their_share_for_cancellations_and_exits(window: str, limit: int) -> None:
+    clock = StillClock()
+    rate = SendRate(RATE.model_copy(update={window: limit}), clock)
+
+    def takes(**kind: bool) -> int:
+        count = 0
+        for _ in range(2 * limit):
+            clock.seconds += 0.15
+            count += rate.take(1, **kind)
+        return count
+
+    assert (takes(), takes(is_exit=True), takes(is_cancel=True)) == (limit * 8 // 10, limit * 2 // 10, 0)
+
+
+def test_day_begins_anew_at_midnight_in_india() -> None:
+    clock = StillClock()
+    rate = SendRate(RATE.model_copy(update={"per_day": 1}), clock)
+    clock.seconds = 18.5 * 3600 - 1  # 1 January 1970, a second before midnight in India
+    assert [rate.take(1), rate.take(1)] == [True, False]
+
+    clock.seconds += 1
+
+    assert rate.take(1)
+
+
 @given(
     st.lists(st.tuples(st.floats(0, 0.7), st.integers(1, 2), st.booleans()), max_size=120), st.floats(0, 1)
 )
@@ -72,4 +99,4 @@ def test_accounts_that_are_idle_are_forgotten() -> None:
         clock.seconds += 0.01
         assert rate.take(account)
 
-    assert len(rate._sent) <= 1_001  # pyright: ignore[reportPrivateUsage] - memory is what it is about
+    assert len(rate._calls) <= 1_001  # pyright: ignore[reportPrivateUsage] - memory is what it is about

@@ -2,6 +2,9 @@
 
 import asyncio
 
+import pytest
+
+from vyomo_contracts.capabilities import RateWindow
 from vyomo_contracts.risk import RiskLimits
 from vyomo_contracts.vocabulary import ControlScope, OrderState, TradingState
 from vyomo_ledger.testing import USER, RecordWorld
@@ -23,12 +26,12 @@ def on(world: RecordWorld, *, account: int | None = None, key: str | None = None
     return NewOrder(new.order, new.idempotency_key, new.body_hash, Terms(**terms))
 
 
-async def wait_for_second(world: RecordWorld) -> None:
+async def wait_for_second(world: RecordWorld, *, before: int = 60) -> None:
     """The rest of the test then happens within one second of the database's clock."""
 
     async def has_begun() -> bool:
-        [row] = await world.rows("SELECT extract(milliseconds FROM clock_timestamp())::integer % 1000 AS ms")
-        return row["ms"] < 300
+        [row] = await world.rows("SELECT extract(milliseconds FROM clock_timestamp())::integer AS ms")
+        return row["ms"] % 1000 < 300 and row["ms"] < before * 1000
 
     await eventually(has_begun)
 
@@ -102,6 +105,27 @@ async def test_next_second_has_room_again(world: RecordWorld) -> None:
 
     assert await is_accepted() is False
     await eventually(is_accepted)
+
+
+@pytest.mark.parametrize("window", [RateWindow.MINUTE, RateWindow.HOUR, RateWindow.DAY])
+async def test_longer_windows_outlast_their_seconds(world: RecordWorld, window: RateWindow) -> None:
+    terms = Terms(**{f"orders_per_{window}": 2})
+
+    def order() -> NewOrder:
+        new = world.new(world.order())
+        return NewOrder(new.order, new.idempotency_key, new.body_hash, terms)
+
+    await wait_for_second(world, before=50)  # of its minute, so that the next second is of the same one
+    first = await world.ledger.accept([order(), order()])
+    await wait_for_second(world)
+
+    second = await world.ledger.accept([order()])
+    await world.rows("UPDATE ledger.lanes SET rate_second = rate_second - $1::interval", window.length)
+    third = await world.ledger.accept([order()])
+
+    assert [type(answer) for answer in first] == [Accepted, Accepted]
+    assert second == [TooFast(window)]
+    assert [type(answer) for answer in third] == [Accepted]
 
 
 async def test_denied_orders_use_up_nothing_and_are_recorded_at_any_rate(world: RecordWorld) -> None:

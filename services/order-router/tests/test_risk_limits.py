@@ -199,7 +199,7 @@ async def test_new_orders_leave_room_for_cancellations_within_a_second(open_rout
         assert problem is not None
         assert (problem.code, problem.detail, refused[0].order) == (
             ReasonCode.RATE_LIMITED,
-            {"limit": 8},
+            {"limit": 8, "window": "second", "retryAfterSeconds": 1},
             None,
         )
         # Who meets it is told how to go faster, by the very call that the next line makes.

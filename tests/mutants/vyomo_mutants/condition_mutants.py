@@ -105,8 +105,8 @@ CONDITION_MUTANTS: Final = (
         "Q56",
         "the orders of a second are not added up",
         _ACCEPT,
-        "ELSE 0 END + c.sends",
-        "ELSE 0 END",
+        "u.in_second + c.sends",
+        "u.in_second",
         accepting.second_counts_every_order_whatever_the_callers_clock_says,
     ),
     SqlMutant(

@@ -10,6 +10,7 @@ from typing import Any, Final
 
 import orjson
 
+from vyomo_contracts.capabilities import RateWindow
 from vyomo_contracts.money import to_price
 from vyomo_ledger.orders import ORDER_COLUMNS
 
@@ -48,6 +49,9 @@ _ACCEPTED: Final = [
     "risk_version",
     "next_sequence",
     "orders_per_second",
+    "orders_per_minute",
+    "orders_per_hour",
+    "orders_per_day",
 ]
 _COLUMNS: Final = [name.strip() for name in ORDER_COLUMNS.split(",")]
 _of_columns: Final = itemgetter(*_COLUMNS)
@@ -104,7 +108,7 @@ class OrderStatements:
             sends_ = new["state"] == "NEW"
             asked = sends.get((new["account_id"], new["user_id"]), 0) + sends_
             sends[new["account_id"], new["user_id"]] = asked
-            refused = _refused(new, lane, _rate_used(lane, second) + asked)
+            refused = _refused(new, lane, second, asked)
             if refused is not None:
                 answers.append({"place": place, "refused": refused})
                 continue
@@ -137,7 +141,9 @@ class OrderStatements:
             advanced = {
                 "next_sequence": lane["next_sequence"] + orders,
                 "rate_second": max(lane["rate_second"], second),
-                "rate_used": _rate_used(lane, second) + sent[account_id],
+                **{
+                    column: _used(lane, second, window) + sent[account_id] for window, column in _USED.items()
+                },
             }
             session.on_commit(lambda lane=lane, advanced=advanced: lane.update(advanced))
         return answers
@@ -280,17 +286,30 @@ class OrderStatements:
         session.on_commit(lambda: self._record.put_event(event))
 
 
-def _refused(new: Row, lane: Row, used: int) -> str | None:
-    """`used` is the second's share of its account with this order."""
+def _refused(new: Row, lane: Row, second: datetime, asked: int) -> str | None:
+    """`asked` are the orders of its account in this list, up to this one."""
     terms = ("risk_version", "next_sequence")
     if any(new[name] is not None and new[name] != lane[name] for name in terms):
         return "outdated"
-    allowed = new["orders_per_second"]
-    return "too fast" if new["state"] == "NEW" and allowed is not None and allowed < used else None
+    if new["state"] != "NEW":
+        return None
+    for window in reversed(_USED):
+        allowed = new[f"orders_per_{window}"]
+        if allowed is not None and allowed < _used(lane, second, window) + asked:
+            return window
+    return None
 
 
-def _rate_used(lane: Row, second: datetime) -> int:
-    return lane["rate_used"] if lane["rate_second"] >= second else 0
+_USED: Final = {
+    RateWindow.SECOND: "rate_used",
+    RateWindow.MINUTE: "minute_used",
+    RateWindow.HOUR: "hour_used",
+    RateWindow.DAY: "day_used",
+}
+
+
+def _used(lane: Row, second: datetime, window: RateWindow) -> int:
+    return lane[_USED[window]] if lane["rate_second"] >= window.start(second) else 0
 
 
 def order_row(row: Row) -> Row:

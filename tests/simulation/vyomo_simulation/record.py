@@ -77,6 +77,9 @@ class Record:
                 "risk_version": 0,
                 "rate_second": datetime.fromtimestamp(0, UTC),
                 "rate_used": 0,
+                "minute_used": 0,
+                "hour_used": 0,
+                "day_used": 0,
                 "session_until": session_until,
             }
 

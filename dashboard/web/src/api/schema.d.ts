@@ -1231,6 +1231,9 @@ export interface components {
          */
         OrderRateView: {
             isBrokers: boolean;
+            perDay: number | null;
+            perHour: number | null;
+            perMinute: number | null;
             perSecond: number;
             reservedForCancels: number;
         };
@@ -4528,6 +4531,9 @@ export interface operations {
                      *           ],
                      *           "orderRate": {
                      *             "isBrokers": true,
+                     *             "perDay": null,
+                     *             "perHour": 1000,
+                     *             "perMinute": 500,
                      *             "perSecond": 9,
                      *             "reservedForCancels": 2
                      *           },

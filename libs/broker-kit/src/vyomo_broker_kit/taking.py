@@ -95,7 +95,7 @@ class Taking:
             if (
                 in_flight.get(account_id, 0) >= room
                 or not self._repeats.may_try(order.order_id)
-                or not self._may_send(account_id)
+                or not self._may_send(account_id, is_exit=order.order_id in exits)
             ):
                 held.add(account_id)
                 continue
@@ -144,8 +144,8 @@ class Taking:
             return False
         return self._repeats.may_try(key_of(change)) and self._may_send(order.account_id, is_cancel=is_cancel)
 
-    def _may_send(self, account_id: int, *, is_cancel: bool = False) -> bool:
-        return self._rate is None or self._rate.take(account_id, is_cancel=is_cancel)
+    def _may_send(self, account_id: int, *, is_cancel: bool = False, is_exit: bool = False) -> bool:
+        return self._rate is None or self._rate.take(account_id, is_cancel=is_cancel, is_exit=is_exit)
 
 
 def key_of(change: PendingChange) -> str:

@@ -3,12 +3,13 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from vyomo_contracts.capabilities import RateWindow
 from vyomo_contracts.instruments import Instrument
 from vyomo_contracts.orders import Order, OrderRequest
 from vyomo_ledger.writing import Terms
 from vyomo_order_router.adapters.prices import LastPrices
 from vyomo_order_router.adapters.risk import RiskAccount, RiskStore
-from vyomo_order_router.domain.risk import NOT_READ, RULES, Approved, Decision, Proposal, decide
+from vyomo_order_router.domain.risk import NOT_READ, RULES, Approved, Decision, Proposal, Standing, decide
 from vyomo_service_kit.clock import Clock
 
 
@@ -34,7 +35,7 @@ class Assessing:
         self._prices = prices
         self._clock = clock
 
-    async def assess(self, candidates: Sequence[Candidate]) -> list[Assessed]:
+    async def assess(self, candidates: Sequence[Candidate], *, are_exits: bool = False) -> list[Assessed]:
         """One answer each, in order; what is approved counts for those of its account that follow."""
         accounts = {
             each.account.account_id: each.account for each in candidates if each.account.needs_standing
@@ -58,12 +59,7 @@ class Assessing:
             decision = decide(RULES, proposal)
             if isinstance(decision, Approved) and account.account_id in standings:
                 standings[account.account_id] = standing.with_order(each.request, each.instrument)
-            terms = Terms(
-                risk_version=account.risk_version,
-                next_sequence=standing.next_sequence,
-                orders_per_second=account.new_orders_per_second,
-            )
-            assessed.append(Assessed(decision, terms))
+            assessed.append(Assessed(decision, _terms(account, standing, are_exits=are_exits)))
         return assessed
 
     def looks_at_account(self, account_id: int) -> bool:
@@ -90,3 +86,16 @@ class Assessing:
             filled_quantity=order.filled_quantity,
         )
         return decide(RULES, proposal)
+
+
+def _terms(account: RiskAccount, standing: Standing, *, are_exits: bool) -> Terms:
+    rate = account.rate
+    of_longer = rate.of if are_exits else rate.unreserved
+    return Terms(
+        risk_version=account.risk_version,
+        next_sequence=standing.next_sequence,
+        orders_per_second=rate.unreserved(RateWindow.SECOND),
+        orders_per_minute=of_longer(RateWindow.MINUTE),
+        orders_per_hour=of_longer(RateWindow.HOUR),
+        orders_per_day=of_longer(RateWindow.DAY),
+    )

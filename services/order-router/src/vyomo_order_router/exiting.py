@@ -85,7 +85,8 @@ class Exiting:
                     order=closing.request,
                 )
                 for closing in closings
-            ]
+            ],
+            are_exits=True,
         )
         exits = tuple(_exit_of(closing, reply) for closing, reply in zip(closings, replies, strict=True))
         await self._controls.record(

@@ -1,14 +1,15 @@
 """Placing a list of orders: look up, validate, check risk, accept with one commit, ring. Each order has its own answer."""
 
 import asyncio
+import math
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Final, assert_never
 
 import structlog
 from asyncpg.exceptions import PostgresError
 
-from vyomo_contracts.capabilities import CAPABILITIES
+from vyomo_contracts.capabilities import CAPABILITIES, RateWindow
 from vyomo_contracts.commands import OrderReply, PlaceOrder
 from vyomo_contracts.identifiers import instrument_key
 from vyomo_contracts.instruments import Instrument
@@ -84,22 +85,24 @@ class OrderPlacing:
         self._settings = settings
         self._holding_back = HoldingBack(pressure or Pressure(), accounts, clock, settings)
 
-    async def place(self, commands: Sequence[PlaceOrder]) -> list[OrderReply]:
-        """One reply a command, in order."""
+    async def place(self, commands: Sequence[PlaceOrder], *, are_exits: bool = False) -> list[OrderReply]:
+        """One reply a command, in order. Exits may use what is kept of the broker's longer rates."""
         try:
-            return await self._place(commands, DECISIONS_AT_MOST)
+            return await self._place(commands, DECISIONS_AT_MOST, are_exits=are_exits)
         except RecordUnavailableError as error:
             log.warning("order.accept.record_unavailable", why=str(error), orders=len(commands))
             return [OrderReply(problem=record_unavailable())] * len(commands)
 
-    async def _place(self, commands: Sequence[PlaceOrder], decisions: int) -> list[OrderReply]:
+    async def _place(
+        self, commands: Sequence[PlaceOrder], decisions: int, *, are_exits: bool
+    ) -> list[OrderReply]:
         accounts = await self._accounts.accounts({command.account_id for command in commands})
         checked = await self._holding_back.look(await self._check(commands, accounts))
         replies = [OrderReply(problem=each) if isinstance(each, Problem) else None for each in checked]
         await self._answer_replays(commands, accounts, replies)
         places = [place for place, each in enumerate(checked) if isinstance(each, Candidate)]
         candidates = [each for each in checked if isinstance(each, Candidate)]
-        assessed = await self._assessing.assess(candidates)
+        assessed = await self._assessing.assess(candidates, are_exits=are_exits)
         orders = [
             self._new_order(commands[place], candidate.account, each)
             for place, candidate, each in zip(places, candidates, assessed, strict=True)
@@ -110,11 +113,12 @@ class OrderPlacing:
             if isinstance(answer, Outdated) and decisions > 1:
                 again.append(place)
             denial = each.decision.problem if isinstance(each.decision, Denied) else None
-            replies[place] = _reply(answer, new, denial)
+            replies[place] = _reply(answer, new, denial, self._clock.now())
         self._ring(answers)
         if again:
             self._accounts.forget(commands[place].account_id for place in again)
-            decided_anew = await self._place([commands[place] for place in again], decisions - 1)
+            left = [commands[place] for place in again]
+            decided_anew = await self._place(left, decisions - 1, are_exits=are_exits)
             for place, reply in zip(again, decided_anew, strict=True):
                 replies[place] = reply
         return [reply for reply in replies if reply is not None]
@@ -261,7 +265,7 @@ _NOT_RECORDED: Final = Problem(
 )
 
 
-def _reply(answer: Acceptance | Problem, new: NewOrder, denial: Problem | None) -> OrderReply:
+def _reply(answer: Acceptance | Problem, new: NewOrder, denial: Problem | None, now: datetime) -> OrderReply:
     match answer:
         case Problem() | Outdated():
             return OrderReply(problem=answer if isinstance(answer, Problem) else record_unavailable())
@@ -279,24 +283,36 @@ def _reply(answer: Acceptance | Problem, new: NewOrder, denial: Problem | None) 
                     message=f'account {new.order.account_id} is inactive; activate it with PATCH {{"isActive": true}} first',
                 )
             )
-        case TooFast():
-            return OrderReply(problem=_too_fast(new))
+        case TooFast(window=window):
+            return OrderReply(problem=_too_fast(new, window, now))
         case _:
             assert_never(answer)
 
 
-def _too_fast(new: NewOrder) -> Problem:
-    allowed = new.terms.orders_per_second
+def _too_fast(new: NewOrder, window: RateWindow, now: datetime) -> Problem:
+    terms = new.terms
+    allowed = {
+        RateWindow.SECOND: terms.orders_per_second,
+        RateWindow.MINUTE: terms.orders_per_minute,
+        RateWindow.HOUR: terms.orders_per_hour,
+        RateWindow.DAY: terms.orders_per_day,
+    }[window]
+    kept = (
+        "ordersPerSecond, less what is kept for cancellations"
+        if window is RateWindow.SECOND
+        else "the rest is kept for cancellations and exits"
+    )
     remedy = (
         "the broker takes no more"
         if CAPABILITIES[new.order.broker].order_rate.is_brokers
         else f'PUT /api/risk/limits?accountId={new.order.account_id} {{"ordersPerSecond": 1000}} allows more'
     )
+    left = window.start(now) + window.length - now
     return Problem(
         code=ReasonCode.RATE_LIMITED,
-        message=f"the account may place {allowed} new orders a second (ordersPerSecond, less what is kept for cancellations); "
-        f"{remedy}; nothing was recorded, repeat with the same Idempotency-Key",
-        detail={"limit": allowed},
+        message=f"the account may place {allowed} new orders a {window} ({kept}); {remedy}; nothing was recorded, repeat with the same "
+        "Idempotency-Key",
+        detail={"limit": allowed, "window": window, "retryAfterSeconds": math.ceil(left.total_seconds())},
     )
 
 

@@ -27,6 +27,9 @@ lanes = Table(
     Column("risk_version", BigInteger, nullable=False),
     Column("rate_second", INSTANT, nullable=False),
     Column("rate_used", Integer, nullable=False),
+    Column("minute_used", Integer, nullable=False),
+    Column("hour_used", Integer, nullable=False),
+    Column("day_used", Integer, nullable=False),
     Column("session_until", INSTANT),
     schema="ledger",
 )

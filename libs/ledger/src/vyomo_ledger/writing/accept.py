@@ -5,13 +5,14 @@ idempotency key inserts nothing; order, event v1 and outbox row exist together o
 account that is not the principal's or does not take orders has no lane to join, and a used key is a conflict that does nothing.
 
 An order was decided upon before its lane was locked. The lane tells whether that decision still holds (`Terms`), and counts the
-orders of the second: neither costs a round trip or another row.
+orders of the second, minute, hour and day: neither costs a round trip or another row.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
+from vyomo_contracts.capabilities import RateWindow
 from vyomo_contracts.messages import Principal
 from vyomo_contracts.orders import Order
 from vyomo_contracts.topology import partition_of
@@ -33,7 +34,11 @@ class Terms:
     next_sequence: int | None = None
     """Of the account when its orders and positions were read: another order since then makes them wrong."""
     orders_per_second: int | None = None
-    """Accepted for the account in one calendar second of the database's clock; denied orders do not count."""
+    """Accepted for the account in one calendar second of the database's clock; denied orders do not count. So are the three that follow."""
+    orders_per_minute: int | None = None
+    orders_per_hour: int | None = None
+    orders_per_day: int | None = None
+    """From midnight in India."""
 
 
 UNCONDITIONAL: Final = Terms()
@@ -95,7 +100,9 @@ class Outdated:
 
 @dataclass(frozen=True, slots=True)
 class TooFast:
-    """The account has used up this second."""
+    """The account has used up this second, or what holds it."""
+
+    window: RateWindow
 
 
 Acceptance = Accepted | Replayed | AccountMissing | AccountClosed | Outdated | TooFast
@@ -106,30 +113,44 @@ WITH input AS MATERIALIZED (
         $1::bigint[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[], $9::integer[],
         $10::numeric[], $11::numeric[], $12::text[], $13::text[], $14::text[], $15::text[], $16::text[], $17::text[],
         $18::text[], $19::text[], $20::text[], $21::text[], $22::text[], $23::text[], $24::timestamptz[],
-        $25::timestamptz[], $26::text[], $27::text[], $28::integer[], $29::bigint[], $30::bigint[], $31::integer[]
+        $25::timestamptz[], $26::text[], $27::text[], $28::integer[], $29::bigint[], $30::bigint[], $31::integer[],
+        $32::integer[], $33::integer[], $34::integer[]
     ) WITH ORDINALITY AS i (
         account_id, user_id, broker, order_id, symbol, exchange, transaction_type, order_type, quantity,
         price, trigger_price, product, validity, state, reason_code, reason, tag,
         broker_tag, strategy_id, parent_order_id, group_id, idempotency_key, body_hash, created_at,
-        expires_at, event_type, body, partition, risk_version, next_sequence, orders_per_second, place
+        expires_at, event_type, body, partition, risk_version, next_sequence, orders_per_second,
+        orders_per_minute, orders_per_hour, orders_per_day, place
     )
 ), locked AS MATERIALIZED (
-    SELECT account_id, user_id, broker, risk_version, next_sequence, rate_second, rate_used FROM ledger.lanes
+    SELECT account_id, user_id, broker, risk_version, next_sequence, rate_second, rate_used, minute_used, hour_used, day_used
+    FROM ledger.lanes
     WHERE lane = 'ACCEPT' AND accepting AND account_id IN (SELECT account_id FROM input)
     ORDER BY account_id
     FOR UPDATE
 ), clock AS MATERIALIZED (
     -- Once the lanes are locked: whoever got one later must not count in an earlier second.
     SELECT date_trunc('second', clock_timestamp()) AS second FROM (SELECT count(*) FROM locked) AS after_locking
+), used AS MATERIALIZED (
+    SELECT l.account_id, CASE WHEN l.rate_second >= c.second THEN l.rate_used ELSE 0 END AS in_second,
+           CASE WHEN l.rate_second >= date_trunc('minute', c.second, 'Asia/Kolkata') THEN l.minute_used ELSE 0 END AS in_minute,
+           CASE WHEN l.rate_second >= date_trunc('hour', c.second, 'Asia/Kolkata') THEN l.hour_used ELSE 0 END AS in_hour,
+           CASE WHEN l.rate_second >= date_trunc('day', c.second, 'Asia/Kolkata') THEN l.day_used ELSE 0 END AS in_day
+    FROM locked l CROSS JOIN clock c
+), asked AS (
+    SELECT i.*, i.state = 'NEW' AS sends,
+           count(*) FILTER (WHERE i.state = 'NEW') OVER (PARTITION BY i.account_id, i.user_id ORDER BY i.place) AS nth
+    FROM input i
 ), judged AS MATERIALIZED (
-    SELECT i.place, i.account_id, i.user_id, i.state = 'NEW' AS sends,
-           CASE WHEN i.risk_version <> l.risk_version OR i.next_sequence <> l.next_sequence THEN 'outdated'
-                WHEN i.state = 'NEW' AND i.orders_per_second <
-                     CASE WHEN l.rate_second >= c.second THEN l.rate_used ELSE 0 END
-                     + count(*) FILTER (WHERE i.state = 'NEW') OVER (PARTITION BY i.account_id, i.user_id ORDER BY i.place)
-                THEN 'too fast'
+    SELECT a.place, a.account_id, a.user_id, a.sends,
+           CASE WHEN a.risk_version <> l.risk_version OR a.next_sequence <> l.next_sequence THEN 'outdated'
+                WHEN NOT a.sends THEN NULL
+                WHEN a.orders_per_day < u.in_day + a.nth THEN 'day'
+                WHEN a.orders_per_hour < u.in_hour + a.nth THEN 'hour'
+                WHEN a.orders_per_minute < u.in_minute + a.nth THEN 'minute'
+                WHEN a.orders_per_second < u.in_second + a.nth THEN 'second'
            END AS refused
-    FROM input i JOIN locked l USING (account_id, user_id, broker) CROSS JOIN clock c
+    FROM asked a JOIN locked l USING (account_id, user_id, broker) JOIN used u USING (account_id)
 ), numbered AS (
     SELECT place, row_number() OVER (PARTITION BY account_id ORDER BY place) AS nth FROM judged WHERE refused IS NULL
 ), counted AS (
@@ -138,8 +159,9 @@ WITH input AS MATERIALIZED (
 ), advanced AS (
     UPDATE ledger.lanes l SET
         next_sequence = l.next_sequence + c.orders, rate_second = greatest(l.rate_second, clock.second),
-        rate_used = CASE WHEN l.rate_second >= clock.second THEN l.rate_used ELSE 0 END + c.sends
-    FROM counted c, clock WHERE l.account_id = c.account_id AND l.lane = 'ACCEPT'
+        rate_used = u.in_second + c.sends, minute_used = u.in_minute + c.sends, hour_used = u.in_hour + c.sends,
+        day_used = u.in_day + c.sends
+    FROM counted c JOIN used u USING (account_id) CROSS JOIN clock WHERE l.account_id = c.account_id AND l.lane = 'ACCEPT'
     RETURNING l.account_id, l.user_id, l.next_sequence - c.orders AS first
 ), inserted AS (
     INSERT INTO ledger.broker_orders (
@@ -194,7 +216,9 @@ async def accept_orders(
     publications: dict[int, Publication] = {}
     for row in sorted(rows, key=_place):
         if row["refused"] is not None:
-            refused[row["place"] - 1] = Outdated() if row["refused"] == "outdated" else TooFast()
+            refused[row["place"] - 1] = (
+                Outdated() if row["refused"] == "outdated" else TooFast(RateWindow(row["refused"]))
+            )
             continue
         order = orders[row["place"] - 1].order
         answers[row["place"] - 1] = Accepted(order)
@@ -291,4 +315,7 @@ def _row(new: NewOrder, body: str, partitions: int) -> tuple[Any, ...]:
         new.terms.risk_version,
         new.terms.next_sequence,
         new.terms.orders_per_second,
+        new.terms.orders_per_minute,
+        new.terms.orders_per_hour,
+        new.terms.orders_per_day,
     )

@@ -16,8 +16,12 @@ class OrderRateView(View, frozen=True, kw_only=True):
     """New orders, modifications and cancellations of one account together."""
 
     per_second: int
+    per_minute: int | None
+    """null where nobody counts."""
+    per_hour: int | None
+    per_day: int | None
     reserved_for_cancels: int
-    """Of those: new orders never take them."""
+    """Of a second: new orders never take them. A fifth of the longer windows is kept for cancellations and exits."""
     is_brokers: bool
     """False where `ordersPerSecond` of the account's risk limits can raise it."""
 
@@ -25,6 +29,9 @@ class OrderRateView(View, frozen=True, kw_only=True):
     def of(cls, rate: OrderRate) -> "OrderRateView":
         return cls(
             per_second=rate.per_second,
+            per_minute=rate.per_minute,
+            per_hour=rate.per_hour,
+            per_day=rate.per_day,
             reserved_for_cancels=rate.reserved_for_cancels,
             is_brokers=rate.is_brokers,
         )

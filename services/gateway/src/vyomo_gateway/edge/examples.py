@@ -102,6 +102,9 @@ CAPABILITIES: Final[Shown] = {
             "signIn": "credentials",
             "orderRate": {
                 "perSecond": 9,
+                "perMinute": 500,
+                "perHour": 1000,
+                "perDay": None,
                 "reservedForCancels": 2,
                 "isBrokers": True,
             },

@@ -26,7 +26,7 @@ from vyomo_contracts.reasons import ReasonCode
 from vyomo_contracts.vocabulary import Scope
 from vyomo_gateway.edge.codes import SHOWN
 
-_RETRY_AFTER_SECONDS = "1"
+_RETRY_AFTER_SECONDS = 1
 _RETRYABLE = frozenset({503, 429})
 
 
@@ -49,7 +49,8 @@ class ApiError(Exception):
         self.order: Order | None = None
         self.headers: dict[str, str] = {}
         if code.http_status in _RETRYABLE:
-            self.headers["Retry-After"] = _RETRY_AFTER_SECONDS
+            told = (detail or {}).get("retryAfterSeconds", _RETRY_AFTER_SECONDS)
+            self.headers["Retry-After"] = str(told)
 
 
 class MalformedJsonError(ApiError):

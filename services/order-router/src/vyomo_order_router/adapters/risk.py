@@ -11,7 +11,7 @@ from vyomo_contracts.portfolio import Position
 from vyomo_contracts.risk import AccountTrading, Control, RiskLimits
 from vyomo_contracts.vocabulary import WORKING_STATES, Broker, ControlCause, Environment, TradingState
 from vyomo_ledger.writing.controls import CONTROL_COLUMNS, covers
-from vyomo_order_router.domain.limits import effective_limits, new_orders_per_second
+from vyomo_order_router.domain.limits import effective_limits, effective_rate
 from vyomo_order_router.domain.risk import Holding, OpenOrder, Standing
 from vyomo_order_router.domain.risk.standing import fingerprint_of
 from vyomo_service_kit.database import Database, Row
@@ -101,7 +101,7 @@ class RiskAccount:
     trading: TradingState
     risk_version: int
     limits: RiskLimits
-    new_orders_per_second: int
+    rate: OrderRate
 
     @property
     def needs_standing(self) -> bool:
@@ -220,7 +220,7 @@ class RiskStore:
             trading=TradingState(row["trading"]),
             risk_version=row["risk_version"],
             limits=limits,
-            new_orders_per_second=new_orders_per_second(self.rates[broker], limits),
+            rate=effective_rate(self.rates[broker], limits),
         )
 
 

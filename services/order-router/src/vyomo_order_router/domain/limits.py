@@ -15,6 +15,6 @@ def effective_limits(
     return limits.model_copy(update={"orders_per_second": wanted})
 
 
-def new_orders_per_second(rate: OrderRate, limits: RiskLimits) -> int:
-    """The share of the rate that is not kept for cancellations; at least one."""
-    return max((limits.orders_per_second or rate.per_second) - rate.reserved_for_cancels, 1)
+def effective_rate(rate: OrderRate, limits: RiskLimits) -> OrderRate:
+    """The rate with the account's own orders per second. What is kept for cancellations stays as it is."""
+    return rate.model_copy(update={"per_second": limits.orders_per_second or rate.per_second})
