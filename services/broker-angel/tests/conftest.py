@@ -33,4 +33,4 @@ async def names(database_url: str) -> AsyncIterator[AngelNames]:
         async with database.transaction() as connection:
             for each in (RELIANCE, CHAIN):
                 await connection.execute(insert, *(getattr(each, name) for name in Instrument.model_fields))
-        yield AngelNames(InstrumentDirectory(database, SystemClock()), database)
+        yield AngelNames(InstrumentDirectory(database, SystemClock()), database, SystemClock())

@@ -4,7 +4,7 @@ import pytest
 
 from vyomo_broker_angel.naming import AngelNames, Listing, UnnamedInstrumentError
 from vyomo_broker_angel.testing import CHAIN
-from vyomo_contracts.vocabulary import Exchange
+from vyomo_contracts.vocabulary import Environment, Exchange
 
 
 async def nothing(exchange: Exchange, name: str) -> Sequence[Listing]:
@@ -13,17 +13,17 @@ async def nothing(exchange: Exchange, name: str) -> Sequence[Listing]:
 
 async def test_what_we_do_not_list_is_not_asked_for(names: AngelNames) -> None:
     with pytest.raises(UnnamedInstrumentError, match="NSE:NOSUCH is not listed"):
-        await names.of(Exchange.NSE, "NOSUCH", nothing)
+        await names.of(Environment.SANDBOX, Exchange.NSE, "NOSUCH", nothing)
 
 
 async def test_option_is_asked_for_by_the_brokers_name(names: AngelNames) -> None:
     async def search(exchange: Exchange, name: str) -> Sequence[Listing]:
         return [Listing(exchange=exchange, tradingsymbol=name, symboltoken="43210")]
 
-    named = await names.of(CHAIN.exchange, CHAIN.symbol, search)
+    named = await names.of(Environment.SANDBOX, CHAIN.exchange, CHAIN.symbol, search)
 
     assert (named.trading_symbol, named.token) == ("NIFTY24NOV2625000CE", "43210")
-    assert await names.of(CHAIN.exchange, CHAIN.symbol, nothing) == named
+    assert await names.of(Environment.SANDBOX, CHAIN.exchange, CHAIN.symbol, nothing) == named
 
 
 @pytest.mark.parametrize(
@@ -45,4 +45,4 @@ async def test_names_in_the_books_come_back_in_our_words(
     names: AngelNames, exchange: Exchange, name: str, symbol: str
 ) -> None:
     for _ in range(2):
-        assert await names.symbol_of(exchange, name) == symbol
+        assert await names.symbol_of(Environment.SANDBOX, exchange, name) == symbol

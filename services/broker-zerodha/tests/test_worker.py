@@ -131,6 +131,7 @@ async def desk(
             postgres_url=SecretStr(database_url),
             keys_dir=folder,
             partitions=1,
+            kite_url="http://127.0.0.1:9",  # nobody: tests talk to this machine alone
             sandbox_kite_url=kite.url if has_sandbox else None,
         )
         async with broker_zerodha(settings, reconcile=OFTEN):

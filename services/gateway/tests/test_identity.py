@@ -64,6 +64,7 @@ OTHER_USER: dict[tuple[str, str], int] = {
     ("GET", "/api/brokers/accounts/{accountId}/margins"): 404,
     ("POST", "/api/brokers/accounts/{accountId}/sync/{sessionId}"): 404,
     ("GET", "/api/instruments"): 200,
+    ("GET", "/api/instruments/masters"): 200,
     ("GET", "/api/instruments/{exchange}/{symbol}/candles"): 200,
     ("GET", "/api/quotes"): 200,
     ("GET", "/api/events"): 200,

@@ -131,3 +131,41 @@ async def test_the_market_says_why_there_are_no_candles(edge: "Edge"):
 
     assert response.status_code == ReasonCode.UNKNOWN_SYMBOL.http_status
     assert response.json()["error"]["field"] == "symbol"
+
+
+async def test_live_account_is_offered_what_its_broker_lists(market: "Edge"):
+    connection = await asyncpg.connect(market.postgres_url)
+    live = await connection.fetchval(
+        "UPDATE accounts.broker_accounts SET broker = 'zerodha', environment = 'live' WHERE id = $1 RETURNING id",
+        market.world.account,
+    )
+    asked = {"q": "reli", "accountId": live}
+    before = await search(market, **asked)
+    await connection.executemany(
+        "INSERT INTO market.listings (broker, exchange, symbol, trading_symbol, token, name, kind, lot_size, tick_size)"
+        " VALUES ($1, 'NSE', $2, $2, '1', $3, 'EQUITY', 1, 0.1)",
+        [
+            ("zerodha", "RELIANCE", "Reliance Industries"),
+            ("zerodha", "RELIGARE", "Religare Enterprises"),
+            ("angel", "RELTD", "Another broker's"),
+        ],
+    )
+    await connection.execute(
+        "INSERT INTO market.masters (broker, loaded_at, looked_at) VALUES ('zerodha', now(), now())"
+    )
+    await connection.close()
+
+    assert before == await search(market, q="reli")  # until the list is there
+    assert await search(market, **asked) == ["NSE:RELIANCE", "NSE:RELIGARE"]
+    assert await search(market, q="enterprises", accountId=live) == ["NSE:RELIGARE"]
+    assert await search(market, q="nifty", accountId=live) == []
+    assert "NSE:NIFTY" in await search(market, q="nifty")
+    [master] = (await market.client.get("/api/instruments/masters")).json()["masters"]
+    assert (master["broker"], master["listed"], master["problem"]) == ("zerodha", 0, None)
+    assert master["loadedAt"].endswith("Z")
+
+
+async def test_account_of_another_offers_nothing(market: "Edge"):
+    response = await market.client.get("/api/instruments", params={"q": "reli", "accountId": 999_999})
+
+    assert (response.status_code, response.json()["error"]["code"]) == (404, "ACCOUNT_NOT_FOUND")

@@ -9,7 +9,7 @@ from vyomo_contracts import subjects
 from vyomo_contracts.commands import OrderReply
 from vyomo_contracts.reasons import ReasonCode
 from vyomo_contracts.topology import partition_of
-from vyomo_contracts.vocabulary import OrderState
+from vyomo_contracts.vocabulary import Broker, OrderState
 from vyomo_ledger.testing import OTHER_USER
 from vyomo_order_router.testing import PARTITIONS, Caller
 from vyomo_service_kit.testing import eventually
@@ -238,3 +238,34 @@ async def test_many_callers_at_once_each_get_their_own_order(caller: Caller) -> 
     assert [reply.order.tag for reply in replies if reply.order] == [str(number) for number in range(50)]
     rows = await caller.world.rows("SELECT sequence FROM ledger.broker_orders ORDER BY sequence")
     assert [row["sequence"] for row in rows] == list(range(1, 51))
+
+
+async def test_live_account_trades_what_its_broker_lists(caller: Caller) -> None:
+    created = await caller.create_account("AB1", broker=Broker.ZERODHA)
+    assert created.account is not None
+    live = created.account.id
+    # What is a good order is held back here all the same: the tests' record is not durable.
+    good = ReasonCode.NOT_DURABLE
+    newly = {"symbol": "NEWLY", "price": "10.25"}
+    # Until the broker's list is there, it is checked against the built-in market.
+    assert code_of(await caller.place(account=live)) is good
+    assert code_of(await caller.place(account=live, **newly)) is ReasonCode.UNKNOWN_SYMBOL
+    await caller.world.rows(
+        "INSERT INTO market.listings (broker, exchange, symbol, trading_symbol, token, name, kind, lot_size, tick_size)"
+        " VALUES ('zerodha', 'NSE', 'NEWLY', 'NEWLY', '1', 'Newly listed', 'EQUITY', 1, 0.25)"
+    )
+    await caller.world.rows(
+        "INSERT INTO market.masters (broker, loaded_at, looked_at) VALUES ('zerodha', now(), now())"
+    )
+
+    async def is_in_use() -> bool:
+        return code_of(await caller.place(account=live, **newly)) is good
+
+    await eventually(is_in_use)
+    assert code_of(await caller.place(account=live)) is ReasonCode.UNKNOWN_SYMBOL
+    assert (
+        code_of(await caller.place(account=live, symbol="NEWLY", price="10.30")) is ReasonCode.PRICE_OFF_TICK
+    )
+    # Paper goes on in its own market.
+    assert code_of(await caller.place()) is None
+    assert code_of(await caller.place(**newly)) is ReasonCode.UNKNOWN_SYMBOL

@@ -17,6 +17,7 @@ from .figures import Value, with_ratios
 from .folders import own_folder
 from .front_door import front_door
 from .live_shaped import live_shaped
+from .masters import masters
 from .record import Record
 from .sizes import ACCOUNTS, SYMBOLS, Sizes
 from .system import Api, System
@@ -34,6 +35,7 @@ _SCENARIOS: Sequence[Scenario] = (
     ("positions", reads.positions),
     ("search", reads.search),
     ("ticks", decoding),
+    ("instrument master", masters),
     ("live-shaped path", live_shaped),
     ("memory", resources.memory),
     ("8 and 32 clients", scenarios.accept_crowded),

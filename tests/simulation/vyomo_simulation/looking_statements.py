@@ -109,3 +109,7 @@ class LookingStatements:
             for exchange, symbol in sorted(self._record.instruments)
             if symbol in symbols
         ]
+
+    async def loaded_masters(self, session: Session) -> list[Row]:
+        """No broker's list: live accounts trade the built-in market."""
+        return []

@@ -17,7 +17,7 @@ from vyomo_broker_kit.session_watch import SessionWatch
 from vyomo_broker_kit.testing import ScriptedBrokerPort
 from vyomo_contracts import subjects
 from vyomo_contracts.risk import RiskLimits
-from vyomo_ledger.instruments import InstrumentDirectory
+from vyomo_ledger.instruments import Markets
 from vyomo_ledger.writing import Controls, EventPublisher, Halting, Ledger, open_session
 from vyomo_ledger.writing.leases import Lease
 from vyomo_ledger.writing.relay import Relay
@@ -84,7 +84,7 @@ async def router(world: World) -> None:
     identifiers = world.identifiers
     publisher = EventPublisher(bus, database, clock, identifiers, source="order-router")
     ledger = Ledger(database, publisher, partitions=PARTITIONS)
-    instruments = InstrumentDirectory(database, clock)
+    markets = Markets(database, clock)
     doorbell = Doorbell(bus, clock, identifiers, partitions=PARTITIONS)
     defaults = RiskLimits(max_order_value=SETTINGS.max_order_value)
     risk = RiskStore(database, defaults=defaults, rates=order_rates(SETTINGS))
@@ -92,14 +92,14 @@ async def router(world: World) -> None:
     placing = OrderPlacing(
         ledger=ledger,
         accounts=risk,
-        instruments=instruments,
+        markets=markets,
         doorbell=doorbell,
         assessing=assessing,
         clock=clock,
         identifiers=identifiers,
         settings=SETTINGS,
     )
-    changing = OrderChanging(ledger, instruments, doorbell, assessing, clock)
+    changing = OrderChanging(ledger, markets, doorbell, assessing, clock)
     switched = asyncio.Event()
     controlling = Controlling(Controls(database, publisher), risk, clock, switched)
     halting = Halting(ledger, clock, doorbell.ring)

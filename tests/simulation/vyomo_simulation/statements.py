@@ -113,4 +113,5 @@ def statements_of(record: Record) -> Mapping[str, Statement]:
         record_clock._NOW: look.clock,
         instruments._BY_KEY: look.instruments,
         instruments._LISTED_ON: look.listed_on,
+        instruments._LOADED: look.loaded_masters,
     }

@@ -76,8 +76,13 @@ export async function call<T>(
   throw new Refusal(error.code, error.message, response.status, error.field);
 }
 
-const query = (values: Record<string, string | number>): string =>
-  new URLSearchParams(Object.entries(values).map(([name, value]) => [name, String(value)])).toString();
+/** What is undefined is left out. */
+const query = (values: Record<string, string | number | undefined>): string =>
+  new URLSearchParams(
+    Object.entries(values)
+      .filter(([, value]) => value !== undefined)
+      .map(([name, value]) => [name, String(value)]),
+  ).toString();
 
 const account = (id: number): string => `/api/brokers/accounts/${id}`;
 
@@ -115,10 +120,12 @@ export const api = {
     call<{ holdings: Holding[] }>("GET", `${account(id)}/holdings`).then((answer) => answer.holdings),
   margins: (id: number) =>
     call<{ margins: Margins }>("GET", `${account(id)}/margins`).then((answer) => answer.margins),
-  instruments: (text: string) =>
-    call<{ instruments: Instrument[] }>("GET", `/api/instruments?${query({ q: text, limit: 12 })}`).then(
-      (answer) => answer.instruments,
-    ),
+  /** With an account, what it can trade. */
+  instruments: (text: string, accountId?: number) =>
+    call<{ instruments: Instrument[] }>(
+      "GET",
+      `/api/instruments?${query({ q: text, accountId, limit: 12 })}`,
+    ).then((answer) => answer.instruments),
   quote: (instrument: string) =>
     call<{ quotes: Quote[] }>("GET", `/api/quotes?${query({ i: instrument })}`).then(
       (answer) => answer.quotes[0] ?? null,
@@ -129,11 +136,11 @@ export const api = {
       `/api/quotes?${new URLSearchParams(instruments.map((each) => ["i", each]))}`,
     ),
   /** The instrument `EXCHANGE:SYMBOL`; null if it is listed no more. */
-  instrument: (key: string) => {
+  instrument: (key: string, accountId?: number) => {
     const [exchange = "", symbol = ""] = key.split(":");
     return call<{ instruments: Instrument[] }>(
       "GET",
-      `/api/instruments?${query({ q: symbol, exchange, limit: 1 })}`,
+      `/api/instruments?${query({ q: symbol, exchange, accountId, limit: 1 })}`,
     ).then((answer) => answer.instruments.find((each) => each.instrument === key) ?? null);
   },
   /** Oldest first; without `from` the last 300. */

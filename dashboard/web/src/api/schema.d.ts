@@ -415,6 +415,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/instruments/masters": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * When each broker's list of instruments was loaded
+         * @description Of brokers with live accounts, whose orders are checked against it. Renewed each morning at 08:30 IST.
+         */
+        get: operations["read_masters_api_instruments_masters_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/instruments/{exchange}/{symbol}/candles": {
         parameters: {
             query?: never;
@@ -1092,6 +1112,25 @@ export interface components {
             updatedAt: string;
             used: number;
             version: number;
+        };
+        /** MasterView */
+        MasterView: {
+            broker: components["schemas"]["Broker"];
+            listed: number;
+            loadedAt: string | null;
+            /** Format: date-time */
+            lookedAt: string;
+            problem: string | null;
+            skipped: number;
+        };
+        /** MastersAnswer */
+        MastersAnswer: {
+            masters: components["schemas"]["MasterView"][];
+            /**
+             * @default true
+             * @enum {unknown}
+             */
+            success: true;
         };
         /** MessageAnswer */
         MessageAnswer: {
@@ -4934,6 +4973,8 @@ export interface operations {
             query?: {
                 q?: string;
                 exchange?: components["schemas"]["Exchange"] | null;
+                /** @description What this account can trade: of a live one what its broker lists. Left out: the built-in market */
+                accountId?: number | null;
                 limit?: number;
             };
             header?: never;
@@ -4974,6 +5015,95 @@ export interface operations {
                      *     }
                      */
                     "application/json": components["schemas"]["InstrumentsAnswer"];
+                };
+            };
+            /** @description UNAUTHENTICATED */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description SCOPE_MISSING or FOREIGN_PAGE or USER_MISMATCH */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description ACCOUNT_NOT_FOUND */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description UNKNOWN_FIELD or INVALID_FIELD */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description INTERNAL_ERROR */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description RECORD_UNAVAILABLE */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    read_masters_api_instruments_masters_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "masters": [
+                     *         {
+                     *           "broker": "zerodha",
+                     *           "listed": 98412,
+                     *           "loadedAt": "2026-11-27T03:01:12.402Z",
+                     *           "lookedAt": "2026-11-27T03:01:12.402Z",
+                     *           "problem": null,
+                     *           "skipped": 3
+                     *         }
+                     *       ],
+                     *       "success": true
+                     *     }
+                     */
+                    "application/json": components["schemas"]["MastersAnswer"];
                 };
             };
             /** @description UNAUTHENTICATED */

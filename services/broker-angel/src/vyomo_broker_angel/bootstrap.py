@@ -4,6 +4,7 @@ from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from typing import Final
 
+from vyomo_broker_angel import instruments
 from vyomo_broker_angel.client import PREPARE_SECONDS, SmartPort
 from vyomo_broker_angel.naming import AngelNames
 from vyomo_broker_angel.session import AngelSignIn
@@ -31,7 +32,7 @@ async def broker_angel(
         roots[Environment.SANDBOX] = settings.sandbox_smartapi_url.rstrip("/")
 
     def port(transports: Transports, vault: Vault, parts: WorkerParts) -> SmartPort:
-        names = AngelNames(InstrumentDirectory(parts.database, parts.clock), parts.database)
+        names = AngelNames(InstrumentDirectory(parts.database, parts.clock), parts.database, parts.clock)
         return SmartPort(transports, vault, names, parts.clock)
 
     adapter = HttpBroker(
@@ -40,6 +41,8 @@ async def broker_angel(
         call_seconds=SendLimits().total_seconds - PREPARE_SECONDS,
         sign_in=lambda _, transport, clock: AngelSignIn(transport, clock),
         port=port,
+        master_url=settings.smartapi_master_url,
+        master=instruments.listed,
     )
     async with http_worker(settings, adapter, keys_dir=settings.keys_dir, reconcile=reconcile):
         yield

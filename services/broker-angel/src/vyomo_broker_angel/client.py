@@ -83,10 +83,11 @@ class SmartPort:
     async def order_book(self, account_id: int) -> Sequence[BookEntry]:
         path = f"{ORDERS}/getOrderBook"
         rows = await self._read(account_id, "GET", path, _ORDERS) or []
+        environment = (await self._accesses.of_account(account_id)).environment
         try:
             return [
                 mapping.book_entry(
-                    row, await self._names.symbol_of(Exchange(row.exchange), row.tradingsymbol)
+                    row, await self._names.symbol_of(environment, Exchange(row.exchange), row.tradingsymbol)
                 )
                 for row in rows
                 if mapping.is_ours(row.exchange, row.producttype, row.ordertype)
@@ -97,10 +98,13 @@ class SmartPort:
 
     async def trades(self, account_id: int) -> Sequence[TradeEntry]:
         rows = await self._read(account_id, "GET", f"{ORDERS}/getTradeBook", _TRADES) or []
+        environment = (await self._accesses.of_account(account_id)).environment
         today = self._clock.now().astimezone(INDIA).date()
         return [
             mapping.trade_entry(
-                row, await self._names.symbol_of(Exchange(row.exchange), row.tradingsymbol), today
+                row,
+                await self._names.symbol_of(environment, Exchange(row.exchange), row.tradingsymbol),
+                today,
             )
             for row in rows
             if row.exchange in mapping.EXCHANGES
@@ -108,9 +112,10 @@ class SmartPort:
 
     async def positions(self, account_id: int) -> Sequence[PositionEntry]:
         rows = await self._read(account_id, "GET", f"{ORDERS}/getPosition", _POSITIONS) or []
+        environment = (await self._accesses.of_account(account_id)).environment
         return [
             mapping.position_entry(
-                row, await self._names.symbol_of(Exchange(row.exchange), row.tradingsymbol)
+                row, await self._names.symbol_of(environment, Exchange(row.exchange), row.tradingsymbol)
             )
             for row in rows
             if mapping.is_ours(row.exchange, row.producttype)
@@ -142,7 +147,10 @@ class SmartPort:
         began = self._clock.now()
         try:
             async with asyncio.timeout(PREPARE_SECONDS):
-                named = await self._names.of(order.exchange, order.symbol, self._search_of(order.account_id))
+                environment = (await self._accesses.of_account(order.account_id)).environment
+                named = await self._names.of(
+                    environment, order.exchange, order.symbol, self._search_of(order.account_id)
+                )
                 last_price = None
                 if mapping.needs_last_price(order, changes):
                     last_price = await self._last_price(order.account_id, named)

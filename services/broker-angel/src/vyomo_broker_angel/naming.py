@@ -13,8 +13,9 @@ from typing import Final
 from pydantic import BaseModel
 
 from vyomo_contracts.instruments import Instrument
-from vyomo_contracts.vocabulary import Exchange, InstrumentKind
-from vyomo_ledger.instruments import InstrumentDirectory
+from vyomo_contracts.vocabulary import Broker, Environment, Exchange, InstrumentKind
+from vyomo_ledger.instruments import INSTRUMENT_COLUMNS, InstrumentDirectory
+from vyomo_service_kit.clock import Clock
 from vyomo_service_kit.database import Database
 
 _SHARES: Final = "-EQ"
@@ -22,6 +23,14 @@ _REMEMBERED: Final = 20_000
 _CONTRACT: Final = re.compile(
     r"(?P<name>.+?)(?P<day>\d{2}[A-Z]{3}\d{2})(?:FUT|(?P<strike>\d+(?:\.\d+)?)(?P<option_type>CE|PE))"
 )
+_MASTERS_SECONDS: Final = 60.0
+_LISTING: Final = f"""
+SELECT {INSTRUMENT_COLUMNS}, trading_symbol, token FROM market.listings
+WHERE broker = '{Broker.ANGEL}' AND exchange = $1 AND symbol = $2
+"""
+_SYMBOL_OF_LISTING: Final = f"""
+SELECT symbol FROM market.listings WHERE broker = '{Broker.ANGEL}' AND exchange = $1 AND trading_symbol = $2
+"""
 _SYMBOL_OF_CONTRACT: Final = """
 SELECT symbol FROM market.instruments
 WHERE exchange = $1 AND name = $2 AND expiry = $3
@@ -53,19 +62,27 @@ class Named:
 
 
 class AngelNames:
-    """Tokens are asked for once and then remembered: an exchange gives no number twice."""
+    """Of a live account by the master that was loaded this morning; of the sandbox, and of what the master lacks, by asking the broker's list.
 
-    def __init__(self, instruments: InstrumentDirectory, database: Database) -> None:
+    What the list says of a number is asked for once and then remembered: an exchange gives no number twice in a day.
+    """
+
+    def __init__(self, instruments: InstrumentDirectory, database: Database, clock: Clock) -> None:
         self._instruments = instruments
         self._database = database
-        self._tokens: dict[tuple[Exchange, str], str] = {}
-        self._symbols: dict[tuple[Exchange, str], str] = {}
+        self._clock = clock
+        self._listings: dict[tuple[Exchange, str], tuple[float, Named]] = {}
+        self._tokens: dict[tuple[str, ...], str] = {}
+        self._symbols: dict[tuple[str, ...], str] = {}
 
-    async def of(self, exchange: Exchange, symbol: str, search: Search) -> Named:
+    async def of(self, environment: Environment, exchange: Exchange, symbol: str, search: Search) -> Named:
         """Raises:
         UnnamedInstrumentError: we or the broker do not list it.
         UnreadableError: the broker could not be asked.
         """
+        listed = await self._listed(exchange, symbol) if environment is Environment.LIVE else None
+        if listed is not None:
+            return listed
         found = await self._instruments.find([(exchange, symbol)])
         instrument = next(iter(found.values()), None)
         if instrument is None:
@@ -86,14 +103,22 @@ class AngelNames:
             _remember(self._tokens, (exchange, name), token)
         return Named(instrument, name, token)
 
-    async def symbol_of(self, exchange: Exchange, name: str) -> str:
+    async def symbol_of(self, environment: Environment, exchange: Exchange, name: str) -> str:
         """Our symbol for a name in one of the broker's books; the name itself where we list no such instrument."""
         contract = _CONTRACT.fullmatch(name)
-        if exchange is Exchange.NSE or contract is None:
+        if exchange is Exchange.NSE or (contract is None and environment is not Environment.LIVE):
             return name.removesuffix(_SHARES)
-        known = self._symbols.get((exchange, name))
+        known = self._symbols.get((environment, exchange, name))
         if known is not None:
             return known
+        if environment is Environment.LIVE:
+            async with self._database.connection() as connection:
+                listed: str | None = await connection.fetchval(_SYMBOL_OF_LISTING, exchange, name)
+            if listed is not None:
+                _remember(self._symbols, (environment, exchange, name), listed)
+                return listed
+        if contract is None:
+            return name
         expiry = _expiry(contract["day"])
         strike = None if contract["strike"] is None else Decimal(contract["strike"])
         async with self._database.connection() as connection:
@@ -102,8 +127,22 @@ class AngelNames:
             )
         if symbol is None:
             return name
-        _remember(self._symbols, (exchange, name), symbol)
+        _remember(self._symbols, (environment, exchange, name), symbol)
         return symbol
+
+    async def _listed(self, exchange: Exchange, symbol: str) -> Named | None:
+        known = self._listings.get((exchange, symbol))
+        if known is not None and known[0] > self._clock.elapsed():
+            return known[1]
+        async with self._database.connection() as connection:
+            row = await connection.fetchrow(_LISTING, exchange, symbol)
+        if row is None:
+            return None
+        named = Named(Instrument.model_validate(dict(row)), row["trading_symbol"], row["token"])
+        if len(self._listings) >= _REMEMBERED:
+            self._listings.clear()
+        self._listings[exchange, symbol] = (self._clock.elapsed() + _MASTERS_SECONDS, named)
+        return named
 
 
 def trading_symbol(instrument: Instrument) -> str:
@@ -133,7 +172,7 @@ def _expiry(text: str) -> date | None:
         return None
 
 
-def _remember(known: dict[tuple[Exchange, str], str], key: tuple[Exchange, str], value: str) -> None:
+def _remember(known: dict[tuple[str, ...], str], key: tuple[str, ...], value: str) -> None:
     if len(known) >= _REMEMBERED:
         known.clear()
     known[key] = value

@@ -6,7 +6,8 @@ from typing import Final
 
 from vyomo_broker_kit.http_worker import HttpBroker, http_worker
 from vyomo_broker_kit.limits import ReconcileLimits, SendLimits
-from vyomo_broker_zerodha.client import KitePort
+from vyomo_broker_zerodha import instruments
+from vyomo_broker_zerodha.client import KitePort, headers_of
 from vyomo_broker_zerodha.session import KiteSignIn
 from vyomo_broker_zerodha.settings import ZerodhaSettings
 from vyomo_contracts.vocabulary import Broker, Environment
@@ -35,6 +36,9 @@ async def broker_zerodha(
             transport, clock, login_page=login_pages[environment]
         ),
         port=lambda transports, vault, _: KitePort(transports, vault),
+        master_url=settings.kite_url.rstrip("/") + instruments.PATH,
+        master=instruments.listed,
+        master_headers=headers_of,
     )
     async with http_worker(settings, adapter, keys_dir=settings.keys_dir, reconcile=reconcile):
         yield

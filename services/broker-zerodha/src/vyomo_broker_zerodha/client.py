@@ -85,7 +85,7 @@ class KitePort:
         transport = self._transports.get(access.environment)
         if transport is None:
             return NotSent("no sandbox")
-        answer = await transport.call(method, path, form=form, headers=_headers(access), urgent=urgent)
+        answer = await transport.call(method, path, form=form, headers=headers_of(access), urgent=urgent)
         return outcome_of(answer)
 
     async def _read(self, account_id: int, path: str, content: TypeAdapter[_Content]) -> _Content:
@@ -93,7 +93,7 @@ class KitePort:
         transport = self._transports.get(access.environment)
         if transport is None:
             raise UnreadableError(f"{path}: no sandbox")
-        answer = await transport.call("GET", path, headers=_headers(access), urgent=True)
+        answer = await transport.call("GET", path, headers=headers_of(access), urgent=True)
         return content_of(answer, path, content)
 
 
@@ -129,7 +129,8 @@ def _entries(path: str, mapped: Callable[[_Row], _Entry], rows: Sequence[_Row]) 
         raise UnreadableError(f"{path}: a row with a time that is none") from None
 
 
-def _headers(access: Access) -> dict[str, str]:
+def headers_of(access: Access) -> dict[str, str]:
+    """What every call of a session says of itself."""
     token = access.tokens.access_token.get_secret_value()
     return {
         "X-Kite-Version": VERSION,

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from vyomo_contracts.capabilities import RateWindow
 from vyomo_contracts.instruments import Instrument
 from vyomo_contracts.orders import Order, OrderRequest
+from vyomo_ledger.instruments import Market
 from vyomo_ledger.writing import Terms
 from vyomo_order_router.adapters.prices import LastPrices
 from vyomo_order_router.adapters.risk import RiskAccount, RiskStore
@@ -61,6 +62,10 @@ class Assessing:
                 standings[account.account_id] = standing.with_order(each.request, each.instrument)
             assessed.append(Assessed(decision, _terms(account, standing, are_exits=are_exits)))
         return assessed
+
+    async def market_of(self, account_id: int) -> Market:
+        """Whose instruments the account trades."""
+        return (await self._store.accounts({account_id}))[account_id].market
 
     def looks_at_account(self, account_id: int) -> bool:
         """Whether, as far as is remembered, the account's limits cannot be checked without its orders and positions."""

@@ -10,7 +10,7 @@ from vyomo_contracts.risk import RiskLimits
 from vyomo_contracts.topology import EVENTS, SYNC_CONSUMER, worker_consumers
 from vyomo_contracts.vocabulary import Broker
 from vyomo_ledger.auditing import AnchorFile
-from vyomo_ledger.instruments import InstrumentDirectory
+from vyomo_ledger.instruments import Markets
 from vyomo_ledger.writing import Controls, EventPublisher, Halting, Ledger
 from vyomo_ledger.writing.dead_letters import DeadLetterCare
 from vyomo_ledger.writing.leases import Lease
@@ -75,7 +75,7 @@ async def order_router(settings: OrderRouterSettings) -> AsyncGenerator[None]:
         publisher = EventPublisher(bus, database, clock, identifiers, source=SOURCE)
         ledger = Ledger(database, publisher, partitions=settings.partitions)
         accounts = AccountStore(database, clock)
-        instruments = InstrumentDirectory(database, clock)
+        markets = Markets(database, clock)
         doorbell = Doorbell(bus, clock, identifiers, partitions=settings.partitions)
         prices = LastPrices(bus, clock, identifiers)
         risk = RiskStore(
@@ -89,7 +89,7 @@ async def order_router(settings: OrderRouterSettings) -> AsyncGenerator[None]:
         placing = OrderPlacing(
             ledger=ledger,
             accounts=risk,
-            instruments=instruments,
+            markets=markets,
             doorbell=doorbell,
             assessing=assessing,
             clock=clock,
@@ -97,7 +97,7 @@ async def order_router(settings: OrderRouterSettings) -> AsyncGenerator[None]:
             settings=settings,
             pressure=pressure,
         )
-        changing = OrderChanging(ledger, instruments, doorbell, assessing, clock)
+        changing = OrderChanging(ledger, markets, doorbell, assessing, clock)
         controls = Controls(database, publisher)
         switched = asyncio.Event()
         replying = Replying(clock, identifiers)
@@ -105,7 +105,7 @@ async def order_router(settings: OrderRouterSettings) -> AsyncGenerator[None]:
         register_risk_handlers(
             bus.broker,
             Controlling(controls, risk, clock, switched),
-            Exiting(controls, risk, instruments, placing, clock),
+            Exiting(controls, risk, markets, placing, clock),
             replying,
         )
 

@@ -14,7 +14,7 @@ from vyomo_contracts.money import ZERO
 from vyomo_contracts.orders import Order, OrderModification, OrderRequest
 from vyomo_contracts.reasons import ReasonCode
 from vyomo_contracts.vocabulary import OrderState, PendingAction, Validity
-from vyomo_ledger.instruments import InstrumentDirectory
+from vyomo_ledger.instruments import Markets
 from vyomo_ledger.writing import Ledger, LedgerTransaction, LostRaceError, PendingChange, Step
 from vyomo_order_router.assessing import Assessing
 from vyomo_order_router.domain.risk import Denied
@@ -35,13 +35,13 @@ class OrderChanging:
     def __init__(
         self,
         ledger: Ledger,
-        instruments: InstrumentDirectory,
+        markets: Markets,
         doorbell: Doorbell,
         assessing: Assessing,
         clock: Clock,
     ) -> None:
         self._ledger = ledger
-        self._instruments = instruments
+        self._markets = markets
         self._doorbell = doorbell
         self._assessing = assessing
         self._clock = clock
@@ -208,9 +208,10 @@ class OrderChanging:
             {name: getattr(after, name) for name in OrderRequest.model_fields}
         )
         key = (order.exchange, order.symbol)
-        instrument = (await self._instruments.find([key])).get(instrument_key(*key))
+        directory = await self._markets.directory(await self._assessing.market_of(order.account_id))
+        instrument = (await directory.find([key])).get(instrument_key(*key))
         if instrument is None:
-            listed_on = await self._instruments.listed_on([order.symbol])
+            listed_on = await directory.listed_on([order.symbol])
             return unknown_instrument(request, listed_on.get(order.symbol, []))
         today = self._clock.now().astimezone(INDIA).date()
         problem = validate(request, instrument, broker=order.broker, today=today)

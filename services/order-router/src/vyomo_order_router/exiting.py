@@ -14,7 +14,7 @@ from vyomo_contracts.orders import OrderRequest
 from vyomo_contracts.risk import RiskDecision
 from vyomo_contracts.risk_commands import Exit, ExitAll, ExitReply
 from vyomo_contracts.vocabulary import ControlScope, Exchange, OrderType, Product, TransactionType
-from vyomo_ledger.instruments import InstrumentDirectory
+from vyomo_ledger.instruments import Markets
 from vyomo_ledger.writing import Controls
 from vyomo_order_router.adapters.risk import RiskAccount, RiskStore
 from vyomo_order_router.domain.risk import Standing
@@ -41,13 +41,13 @@ class Exiting:
         self,
         controls: Controls,
         store: RiskStore,
-        instruments: InstrumentDirectory,
+        markets: Markets,
         placing: OrderPlacing,
         clock: Clock,
     ) -> None:
         self._controls = controls
         self._store = store
-        self._instruments = instruments
+        self._markets = markets
         self._placing = placing
         self._clock = clock
 
@@ -115,7 +115,8 @@ class Exiting:
                 continue
             place = (each.exchange, each.symbol, each.product)
             held[place] = held.get(place, 0) + each.quantity
-        found = await self._instruments.find((exchange, symbol) for exchange, symbol, _ in held)
+        directory = await self._markets.directory(account.market)
+        found = await directory.find((exchange, symbol) for exchange, symbol, _ in held)
         closings: list[_Closing] = []
         for (exchange, symbol, product), quantity in sorted(held.items()):
             if not quantity:

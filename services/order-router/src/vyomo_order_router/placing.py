@@ -16,8 +16,8 @@ from vyomo_contracts.instruments import Instrument
 from vyomo_contracts.messages import Problem
 from vyomo_contracts.orders import Order
 from vyomo_contracts.reasons import ReasonCode
-from vyomo_contracts.vocabulary import OrderState
-from vyomo_ledger.instruments import InstrumentDirectory
+from vyomo_contracts.vocabulary import Exchange, OrderState
+from vyomo_ledger.instruments import Market, Markets
 from vyomo_ledger.writing import (
     Acceptance,
     Accepted,
@@ -67,7 +67,7 @@ class OrderPlacing:
         *,
         ledger: Ledger,
         accounts: RiskStore,
-        instruments: InstrumentDirectory,
+        markets: Markets,
         doorbell: Doorbell,
         assessing: Assessing,
         clock: Clock,
@@ -77,7 +77,7 @@ class OrderPlacing:
     ) -> None:
         self._ledger = ledger
         self._accounts = accounts
-        self._instruments = instruments
+        self._markets = markets
         self._doorbell = doorbell
         self._assessing = assessing
         self._clock = clock
@@ -127,20 +127,27 @@ class OrderPlacing:
         self, commands: Sequence[PlaceOrder], accounts: dict[int, RiskAccount]
     ) -> list[Problem | Candidate]:
         """A Problem is answered and not recorded; a candidate is recorded, also when risk denies it."""
-        instruments = await self._instruments.find(
-            {(command.order.exchange, command.order.symbol) for command in commands}
-        )
-        # Only mistaken symbols are looked up again, all of them at once, to tell where they are listed.
-        mistaken = {
-            command.order.symbol
-            for command in commands
-            if instrument_key(command.order.exchange, command.order.symbol) not in instruments
-        }
-        listed_on = await self._instruments.listed_on(mistaken) if mistaken else {}
-        return [
-            self._check_one(command, accounts.get(command.account_id), instruments, listed_on)
-            for command in commands
-        ]
+        wanted: dict[Market, set[tuple[str, str]]] = {}
+        for command in commands:
+            account = accounts.get(command.account_id)
+            market = None if account is None else account.market
+            wanted.setdefault(market, set()).add((command.order.exchange, command.order.symbol))
+        instruments: dict[Market, dict[str, Instrument]] = {}
+        listed_on: dict[Market, dict[str, list[str]]] = {}
+        for market, keys in wanted.items():
+            directory = await self._markets.directory(market)
+            found = instruments[market] = await directory.find(keys)
+            # Only mistaken symbols are looked up again, all of them at once, to tell where they are listed.
+            mistaken = {
+                symbol for exchange, symbol in keys if instrument_key(Exchange(exchange), symbol) not in found
+            }
+            listed_on[market] = await directory.listed_on(mistaken) if mistaken else {}
+        problems: list[Problem | Candidate] = []
+        for command in commands:
+            account = accounts.get(command.account_id)
+            market = None if account is None else account.market
+            problems.append(self._check_one(command, account, instruments[market], listed_on[market]))
+        return problems
 
     async def _answer_replays(
         self,

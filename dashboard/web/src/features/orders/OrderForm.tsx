@@ -54,7 +54,7 @@ export function OrderForm({ account, ticket }: { account: Account; ticket: Ticke
     setWrong({});
     form.current?.querySelector<HTMLInputElement>("input[name=quantity]")?.focus();
   };
-  useTicket(ticket, (found) => {
+  useTicket(ticket, account.id, (found) => {
     choose(found);
     if (ticket.side) setSide(ticket.side);
     if (ticket.product) setProduct(ticket.product);
@@ -146,7 +146,13 @@ export function OrderForm({ account, ticket }: { account: Account; ticket: Ticke
           options={[{ value: "BUY" }, { value: "SELL" }]}
           onChoose={setSide}
         />
-        <SymbolSearch value={instrument} error={wrong.symbol} input={symbol} onChoose={choose} />
+        <SymbolSearch
+          accountId={account.id}
+          value={instrument}
+          error={wrong.symbol}
+          input={symbol}
+          onChoose={choose}
+        />
         {instrument && <QuoteLine instrument={instrument} />}
         <Choice
           label="Order type"
@@ -256,12 +262,12 @@ function Sent({ order: sent }: { order: Order }) {
 }
 
 /** Fills the form from a row of the positions, once for each press. */
-function useTicket(ticket: Ticket, fill: (instrument: Instrument) => void): void {
+function useTicket(ticket: Ticket, accountId: number, fill: (instrument: Instrument) => void): void {
   // biome-ignore lint/correctness/useExhaustiveDependencies: once for each ticket
   useEffect(() => {
     if (!ticket.instrument) return;
     const [, symbol] = ticket.instrument.split(":");
-    void api.instruments(symbol ?? "").then((found) => {
+    void api.instruments(symbol ?? "", accountId).then((found) => {
       const same = found.find((each) => each.instrument === ticket.instrument);
       if (same) fill(same);
     });

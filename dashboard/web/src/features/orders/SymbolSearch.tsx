@@ -4,6 +4,8 @@ import { api, type Instrument } from "../../api/client";
 
 interface Props {
   label?: string;
+  /** Whose instruments are offered. */
+  accountId?: number;
   value: Instrument | null;
   error?: string;
   input: Ref<HTMLInputElement>;
@@ -11,7 +13,7 @@ interface Props {
 }
 
 /** A combobox by the book: arrows walk the list, Enter takes, Esc closes. Its text is its own, so typing draws nothing else anew. */
-export function SymbolSearch({ label = "Symbol", value, error, input, onChoose }: Props) {
+export function SymbolSearch({ label = "Symbol", accountId, value, error, input, onChoose }: Props) {
   const id = useId();
   const [text, setText] = useState("");
   const [open, setOpen] = useState(false);
@@ -19,8 +21,8 @@ export function SymbolSearch({ label = "Symbol", value, error, input, onChoose }
   const [entered, setEntered] = useState(false);
   const asked = useDeferredValue(text.trim());
   const { data, isFetching } = useQuery({
-    queryKey: ["instruments", asked],
-    queryFn: () => api.instruments(asked),
+    queryKey: ["instruments", asked, accountId],
+    queryFn: () => api.instruments(asked, accountId),
     enabled: open && asked.length > 0,
   });
   const found = asked.length > 0 ? (data ?? []) : [];

@@ -4,7 +4,7 @@ from vyomo_ledger.tables.accounts import broker_accounts, broker_sessions, holdi
 from vyomo_ledger.tables.controls import controls, risk_events, risk_limits
 from vyomo_ledger.tables.dead_letters import dead_letters
 from vyomo_ledger.tables.ledger import alerts, broker_orders, fills, lanes, leases, order_events, outbox
-from vyomo_ledger.tables.market import instruments
+from vyomo_ledger.tables.market import instruments, listings, masters
 from vyomo_ledger.tables.metadata import metadata
 
 __all__ = [
@@ -19,6 +19,8 @@ __all__ = [
     "instruments",
     "lanes",
     "leases",
+    "listings",
+    "masters",
     "metadata",
     "order_events",
     "outbox",

@@ -6,7 +6,7 @@ from fastapi import APIRouter
 
 from vyomo_contracts.capabilities import CAPABILITIES, BrokerCapabilities, OrderRate, SignInWay
 from vyomo_contracts.vocabulary import Broker, Exchange, OrderType, Product, Validity
-from vyomo_gateway.edge import examples
+from vyomo_gateway.accounts import examples
 from vyomo_gateway.edge.documentation import PARAMETER_ERRORS, answers
 from vyomo_gateway.edge.encoding import JsonResponse, View
 from vyomo_gateway.edge.requests import GatewayRoute

@@ -88,29 +88,6 @@ ACCOUNT_OPENED: Final[Shown] = {"success": True, "account": _ACCOUNT}
 ACCOUNT: Final[Shown] = {"success": True, "account": _ACCOUNT_IN_USE}
 ACCOUNT_SWITCHED: Final[Shown] = {"success": True, "account": _ACCOUNT | {"isActive": False}}
 ACCOUNTS: Final[Shown] = {"success": True, "accounts": [_ACCOUNT_IN_USE]}
-CAPABILITIES: Final[Shown] = {
-    "success": True,
-    "brokers": [
-        {
-            "broker": "angel",
-            "exchanges": ["NSE", "NFO", "BSE", "BFO"],
-            "orderTypes": ["MARKET", "LIMIT", "SL", "SL-M"],
-            "products": ["CNC", "MIS", "NRML"],
-            "validities": ["DAY"],
-            "protectedOrderTypes": ["MARKET", "SL-M"],
-            "takesIndices": False,
-            "signIn": "credentials",
-            "orderRate": {
-                "perSecond": 9,
-                "perMinute": 500,
-                "perHour": 1000,
-                "perDay": None,
-                "reservedForCancels": 2,
-                "isBrokers": True,
-            },
-        }
-    ],
-}
 
 ORDER_REQUESTS: Final[dict[str, Any]] = {
     "MARKET": {

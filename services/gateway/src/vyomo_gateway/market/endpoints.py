@@ -11,7 +11,8 @@ from vyomo_gateway.edge.documentation import COMMAND_ERRORS, PARAMETER_ERRORS, a
 from vyomo_gateway.edge.encoding import JsonResponse
 from vyomo_gateway.edge.requests import GatewayRoute
 from vyomo_gateway.identity.guard import CurrentCaller
-from vyomo_gateway.market.schemas import CandlesAnswer, InstrumentsAnswer, QuotesAnswer
+from vyomo_gateway.market.examples import MASTERS
+from vyomo_gateway.market.schemas import CandlesAnswer, InstrumentsAnswer, MastersAnswer, QuotesAnswer
 from vyomo_gateway.services import Serving
 
 router = APIRouter(prefix="/api", tags=["market"], route_class=GatewayRoute)
@@ -22,9 +23,11 @@ router = APIRouter(prefix="/api", tags=["market"], route_class=GatewayRoute)
     summary="Search instruments",
     description="The exact symbol first, then symbols that begin with the query, then symbols and names that contain its words.",
     response_model=None,
-    responses=answers(InstrumentsAnswer, examples.INSTRUMENTS, *PARAMETER_ERRORS),
+    responses=answers(
+        InstrumentsAnswer, examples.INSTRUMENTS, ReasonCode.ACCOUNT_NOT_FOUND, *PARAMETER_ERRORS
+    ),
 )
-async def search_instruments(
+async def search_instruments(  # noqa: PLR0917 - FastAPI fills them by name
     caller: CurrentCaller,
     services: Serving,
     query: Annotated[
@@ -32,10 +35,29 @@ async def search_instruments(
         Query(alias="q", max_length=64, pattern=r"^[^\x00-\x1f\x7f]*$", examples=["RELIANCE"]),
     ] = "",
     exchange: Exchange | None = None,
+    account_id: Annotated[
+        int | None,
+        Query(
+            alias="accountId",
+            ge=1,
+            description="What this account can trade: of a live one what its broker lists. Left out: the built-in market",
+        ),
+    ] = None,
     limit: Annotated[int, Query(ge=1, le=100)] = 20,
 ) -> JsonResponse:
-    found = await services.market.search(caller, query, exchange, limit)
+    found = await services.market.search(caller, query, exchange, account_id, limit)
     return JsonResponse(InstrumentsAnswer(instruments=found))
+
+
+@router.get(
+    "/instruments/masters",
+    summary="When each broker's list of instruments was loaded",
+    response_model=None,
+    responses=answers(MastersAnswer, MASTERS, *PARAMETER_ERRORS),
+)
+async def read_masters(caller: CurrentCaller, services: Serving) -> JsonResponse:
+    """Of brokers with live accounts, whose orders are checked against it. Renewed each morning at 08:30 IST."""
+    return JsonResponse(await services.market.masters(caller))
 
 
 @router.get(

@@ -5,8 +5,9 @@ from decimal import Decimal
 from typing import Literal
 
 from vyomo_contracts.instruments import Candle, DepthLevel, Instrument, Quote
-from vyomo_contracts.vocabulary import CandleInterval, Exchange, InstrumentKind, OptionType
+from vyomo_contracts.vocabulary import Broker, CandleInterval, Exchange, InstrumentKind, OptionType
 from vyomo_gateway.edge.encoding import Time, View, number, optional_number, time_text
+from vyomo_service_kit.database import Row
 
 
 class InstrumentView(View, frozen=True, kw_only=True):
@@ -136,6 +137,35 @@ class CandlesAnswer(View, frozen=True, kw_only=True):
 class InstrumentsAnswer(View, frozen=True, kw_only=True):
     success: Literal[True] = True
     instruments: list[InstrumentView]
+
+
+class MasterView(View, frozen=True, kw_only=True):
+    broker: Broker
+    loaded_at: Time | None
+    """null until the first: live accounts of the broker are then checked against the built-in market."""
+    listed: int
+    skipped: int
+    """Rows that could not be understood."""
+    problem: str | None
+    """Why the last one was not taken; the one before it stays in use."""
+    looked_at: Time
+
+    @classmethod
+    def of(cls, row: Row) -> "MasterView":
+        loaded_at = row["loaded_at"]
+        return cls(
+            broker=Broker(row["broker"]),
+            loaded_at=None if loaded_at is None else time_text(loaded_at),
+            listed=row["listed"],
+            skipped=row["skipped"],
+            problem=row["problem"],
+            looked_at=time_text(row["looked_at"]),
+        )
+
+
+class MastersAnswer(View, frozen=True, kw_only=True):
+    success: Literal[True] = True
+    masters: list[MasterView]
 
 
 class QuotesAnswer(View, frozen=True, kw_only=True):

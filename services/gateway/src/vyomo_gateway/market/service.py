@@ -4,15 +4,19 @@ import re
 from datetime import datetime
 from typing import Final
 
+from sqlalchemy import Table
+
 from vyomo_contracts.identifiers import instrument_key
 from vyomo_contracts.instruments import Instrument
 from vyomo_contracts.reasons import ReasonCode
-from vyomo_contracts.vocabulary import CandleInterval, Exchange
-from vyomo_gateway.edge.problems import InvalidRequestError
+from vyomo_contracts.vocabulary import Broker, CandleInterval, Environment, Exchange
+from vyomo_gateway.edge.problems import AccountNotFoundError, InvalidRequestError
 from vyomo_gateway.identity.callers import Caller
 from vyomo_gateway.market.candles import Candles
 from vyomo_gateway.market.quotes import Quotes
 from vyomo_gateway.market.reads import (
+    MARKET_OF_ACCOUNT,
+    MASTERS,
     MOST_WORDS,
     SHORTEST_INSIDE,
     exact,
@@ -21,8 +25,18 @@ from vyomo_gateway.market.reads import (
     prefix,
     prefix_end,
 )
-from vyomo_gateway.market.schemas import CandlesAnswer, CandleView, InstrumentView, QuotesAnswer, QuoteView
-from vyomo_gateway.reading import Records
+from vyomo_gateway.market.schemas import (
+    CandlesAnswer,
+    CandleView,
+    InstrumentView,
+    MastersAnswer,
+    MasterView,
+    QuotesAnswer,
+    QuoteView,
+)
+from vyomo_gateway.reading import Reader, Records
+from vyomo_ledger.instruments import market_of
+from vyomo_ledger.tables import instruments, listings
 from vyomo_service_kit.database import Row
 
 INSTRUMENT_KEY: Final = re.compile(rf"(?:{'|'.join(Exchange)}):[^\x00-\x1f\x7f]{{1,64}}")
@@ -35,9 +49,12 @@ class MarketService:
         self._candles = candles
 
     async def search(
-        self, caller: Caller, query: str, exchange: Exchange | None, limit: int
+        self, caller: Caller, query: str, exchange: Exchange | None, account_id: int | None, limit: int
     ) -> list[InstrumentView]:
-        """Exact symbols first, then symbols that begin with the query, then names and symbols that contain its words."""
+        """Exact symbols first, then symbols that begin with the query, then names and symbols that contain its words.
+
+        With an account, what it can trade: of a live one what its broker lists.
+        """
         symbol = query.strip().upper()
         words = symbol.split()[:MOST_WORDS]
         found: dict[tuple[str, str], Row] = {}
@@ -49,27 +66,34 @@ class MarketService:
 
         narrowed = exchange is not None
         async with self._records.read(caller) as reader:
+            market, broker = await _market_of(reader, caller, account_id)
+            asked: dict[str, object] = {"exchange": exchange, "broker": broker}
             done = bool(symbol) and add(
-                await reader.rows(exact(narrowed=narrowed), symbol=symbol, exchange=exchange, limit=limit)
+                await reader.rows(exact(market, narrowed=narrowed), symbol=symbol, limit=limit, **asked)
             )
             done = done or add(
                 await reader.rows(
-                    prefix(narrowed=narrowed),
+                    prefix(market, narrowed=narrowed),
                     symbol=symbol,
                     symbol_end=prefix_end(symbol),
-                    exchange=exchange,
                     limit=limit,
+                    **asked,
                 )
             )
             if not done and max(map(len, words), default=0) >= SHORTEST_INSIDE:
                 patterns = {f"word_{place}": like_pattern(word) for place, word in enumerate(words)}
                 # Some of these begin with the query and are known already.
                 more = limit + len(found)
-                statement = inside(len(words), narrowed=narrowed)
-                add(await reader.rows(statement, **patterns, exchange=exchange, limit=more))
+                statement = inside(market, len(words), narrowed=narrowed)
+                add(await reader.rows(statement, **patterns, limit=more, **asked))
         return [
             InstrumentView.of(Instrument.model_validate(dict(row))) for row in list(found.values())[:limit]
         ]
+
+    async def masters(self, caller: Caller) -> MastersAnswer:
+        async with self._records.read(caller) as reader:
+            rows = await reader.rows(MASTERS)
+        return MastersAnswer(masters=[MasterView.of(row) for row in rows])
 
     async def quotes(self, keys: list[str]) -> QuotesAnswer:
         wanted = checked_keys(keys, field="i")
@@ -105,3 +129,16 @@ def checked_keys(keys: list[str], *, field: str) -> list[str]:
                 f"exchanges are {', '.join(Exchange)}",
             )
     return list(dict.fromkeys(keys))
+
+
+async def _market_of(reader: Reader, caller: Caller, account_id: int | None) -> tuple[Table, str | None]:
+    """The table to search, and whose rows of it."""
+    if account_id is None:
+        return instruments, None
+    row = await reader.row(MARKET_OF_ACCOUNT, account_id=account_id, user_id=caller.user_id)
+    if row is None:
+        raise AccountNotFoundError(account_id)
+    market = market_of(Broker(row["broker"]), Environment(row["environment"]))
+    if market is None or row["loaded_at"] is None:
+        return instruments, None
+    return listings, market

@@ -10,6 +10,7 @@ from vyomo_contracts.capabilities import OrderRate
 from vyomo_contracts.portfolio import Position
 from vyomo_contracts.risk import AccountTrading, Control, RiskLimits
 from vyomo_contracts.vocabulary import WORKING_STATES, Broker, ControlCause, Environment, TradingState
+from vyomo_ledger.instruments import Market, market_of
 from vyomo_ledger.writing.controls import CONTROL_COLUMNS, covers
 from vyomo_order_router.domain.limits import effective_limits, effective_rate
 from vyomo_order_router.domain.risk import Holding, OpenOrder, Standing
@@ -41,12 +42,14 @@ SELECT 'delivered', account_id, exchange, symbol, 'CNC', '', quantity, coalesce(
 FROM accounts.holdings WHERE account_id = ANY($1::bigint[]) AND quantity <> 0
 UNION ALL
 SELECT 'open', o.account_id, o.exchange, o.symbol, o.product, o.transaction_type, o.quantity - o.filled_quantity,
-       coalesce(nullif(o.price, 0), nullif(o.trigger_price, 0), i.reference_price, 0) * coalesce(i.multiplier, 1), '', 0, NULL
+       coalesce(nullif(o.price, 0), nullif(o.trigger_price, 0), i.reference_price, 0) * coalesce(n.multiplier, i.multiplier, 1), '', 0, NULL
 FROM (
     SELECT * FROM ledger.broker_orders WHERE account_id = ANY($1::bigint[]) AND state IN ({_WORKING})
     UNION ALL
     SELECT * FROM ledger.broker_orders WHERE account_id = ANY($1::bigint[]) AND state = 'NEW'
-) AS o LEFT JOIN market.instruments i ON i.exchange = o.exchange AND i.symbol = o.symbol
+) AS o JOIN accounts.broker_accounts b ON b.id = o.account_id
+LEFT JOIN market.instruments i ON i.exchange = o.exchange AND i.symbol = o.symbol
+LEFT JOIN market.listings n ON b.environment = 'live' AND n.broker = o.broker AND n.exchange = o.exchange AND n.symbol = o.symbol
 WHERE o.order_id IS DISTINCT FROM $4::text
 UNION ALL
 SELECT 'recent', r.account_id, r.exchange, r.symbol, r.product, r.transaction_type, r.quantity, 0, r.order_type, r.price,
@@ -102,6 +105,11 @@ class RiskAccount:
     risk_version: int
     limits: RiskLimits
     rate: OrderRate
+
+    @property
+    def market(self) -> Market:
+        """Whose instruments it trades."""
+        return market_of(self.broker, self.environment)
 
     @property
     def needs_standing(self) -> bool:
