@@ -5,8 +5,10 @@ import pytest
 from vyomo_broker_angel.naming import AngelNames
 from vyomo_broker_angel.testing import CHAIN, RELIANCE
 from vyomo_broker_kit.http import OrderTransport
+from vyomo_broker_kit.routes import Routes
 from vyomo_broker_kit.testing.parrot import Parrot, serving
 from vyomo_contracts.instruments import Instrument
+from vyomo_contracts.vocabulary import Environment
 from vyomo_ledger.instruments import INSTRUMENT_COLUMNS, InstrumentDirectory
 from vyomo_service_kit.clock import SystemClock
 from vyomo_service_kit.database import open_database
@@ -22,6 +24,12 @@ async def angel() -> AsyncIterator[Parrot]:
 async def transport(angel: Parrot) -> AsyncIterator[OrderTransport]:
     async with OrderTransport(angel.url, total_seconds=0.5) as transport:
         yield transport
+
+
+@pytest.fixture
+async def routes(angel: Parrot) -> AsyncIterator[Routes]:
+    async with Routes({Environment.LIVE: angel.url}, call_seconds=0.5) as routes:
+        yield routes
 
 
 @pytest.fixture

@@ -12,9 +12,9 @@ from vyomo_broker_angel.client import ORDERS, SmartPort
 from vyomo_broker_angel.naming import AngelNames
 from vyomo_broker_angel.testing import ROW
 from vyomo_broker_kit.access import Access, Tokens
-from vyomo_broker_kit.http import OrderTransport
 from vyomo_broker_kit.outcomes import Accepted, NotSent, Outcome, RateLimited, Refused, Unknown
 from vyomo_broker_kit.port import SessionOverError, UnreadableError
+from vyomo_broker_kit.routes import Routes
 from vyomo_broker_kit.testing.parrot import Parrot
 from vyomo_contracts.orders import OrderModification
 from vyomo_contracts.testing import NOON, sample_order
@@ -70,9 +70,9 @@ def signed_in() -> SignedIn:
 
 
 @pytest.fixture
-async def fresh(transport: OrderTransport, signed_in: SignedIn, names: AngelNames) -> SmartPort:
+async def fresh(routes: Routes, signed_in: SignedIn, names: AngelNames) -> SmartPort:
     """It has not asked for any number yet."""
-    return SmartPort({Environment.LIVE: transport}, signed_in, names, SystemClock())
+    return SmartPort(routes, signed_in, names, SystemClock())
 
 
 @pytest.fixture

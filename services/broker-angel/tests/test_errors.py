@@ -3,7 +3,7 @@ from typing import Any
 
 import pytest
 
-from vyomo_broker_angel.errors import REFUSALS, SESSION_OVER, outcome_of
+from vyomo_broker_angel.errors import REFUSALS, SESSION_OVER, UNREGISTERED, outcome_of
 from vyomo_broker_kit.http import Answer
 from vyomo_broker_kit.outcomes import Accepted, NotSent, Outcome, RateLimited, Refused, Unknown
 
@@ -34,11 +34,21 @@ def test_acceptance() -> None:
 
 @pytest.mark.parametrize("spelling", [application, gateway])
 @pytest.mark.parametrize("status", [200, 400, 401, 403])
-@pytest.mark.parametrize("code", sorted(REFUSALS))
+@pytest.mark.parametrize("code", sorted(REFUSALS - {UNREGISTERED}))
 def test_refusals_in_both_spellings(code: str, status: int, spelling: Any) -> None:
     assert outcome(status, spelling(code, "Insufficient Funds")) == Refused(
         code, "Insufficient Funds", ends_session=code in SESSION_OVER
     )
+
+
+@pytest.mark.parametrize("spelling", [application, gateway])
+def test_unregistered_address_is_refused_with_the_way_out(spelling: Any) -> None:
+    refused = outcome(403, spelling("AG7002", "Invalid IP"))
+
+    assert isinstance(refused, Refused)
+    assert refused.text.startswith("Invalid IP (")
+    assert "docs/static-ip.md" in refused.text
+    assert not refused.ends_session
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from vyomo_broker_kit.http import OrderTransport
+from vyomo_broker_kit.routes import Routes
 from vyomo_broker_kit.testing.parrot import serving
 from vyomo_broker_zerodha.client import KitePort
 from vyomo_broker_zerodha.testing import KiteServer, SignedIn
@@ -27,5 +28,11 @@ async def transport(kite: KiteServer) -> AsyncIterator[OrderTransport]:
 
 
 @pytest.fixture
-def port(transport: OrderTransport, signed_in: SignedIn) -> KitePort:
-    return KitePort({Environment.LIVE: transport}, signed_in)
+async def routes(kite: KiteServer) -> AsyncIterator[Routes]:
+    async with Routes({Environment.LIVE: kite.url}, call_seconds=0.5) as routes:
+        yield routes
+
+
+@pytest.fixture
+def port(routes: Routes, signed_in: SignedIn) -> KitePort:
+    return KitePort(routes, signed_in)

@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from vyomo_broker_kit.http import OrderTransport
 from vyomo_broker_kit.outcomes import Accepted, NotSent, Outcome, RateLimited, Refused, Unknown
 from vyomo_broker_kit.port import SessionOverError, UnreadableError
+from vyomo_broker_kit.routes import Routes
 from vyomo_broker_zerodha.client import KitePort
 from vyomo_broker_zerodha.errors import REFUSALS, TOKEN_REFUSED
 from vyomo_broker_zerodha.testing import ROW, KiteServer, SignedIn
@@ -137,8 +137,8 @@ async def test_too_many_requests_is_said_so(port: KitePort, kite: KiteServer, bo
 
 
 async def test_nobody_there_is_not_sent(signed_in: SignedIn) -> None:
-    async with OrderTransport("http://127.0.0.1:1", total_seconds=1) as transport:
-        assert isinstance(await KitePort({Environment.LIVE: transport}, signed_in).place(ORDER), NotSent)
+    async with Routes({Environment.LIVE: "http://127.0.0.1:1"}, call_seconds=1) as routes:
+        assert isinstance(await KitePort(routes, signed_in).place(ORDER), NotSent)
 
 
 @pytest.mark.parametrize("kind", CALLS)

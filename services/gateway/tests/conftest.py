@@ -35,6 +35,8 @@ from vyomo_contracts.commands import (
     PlaceOrder,
     PlaceOrders,
     SetAccountActive,
+    SetAccountEgress,
+    SetAccountEgresses,
     SetAccountsActive,
     SyncPositionsBatch,
     SyncReplies,
@@ -76,6 +78,7 @@ class StandIns:
         """Record orders as DENIED, as the risk rules would."""
         self.prices: dict[str, Decimal] = {}
         self.asked_candles: list[CandleRequest] = []
+        self.egresses: list[SetAccountEgress] = []
 
     async def start(self) -> None:
         await self._serve(subjects.PLACE_ORDERS, PlaceOrders, self._place)
@@ -83,6 +86,7 @@ class StandIns:
         await self._serve(subjects.MODIFY_ORDERS, ModifyOrders, self._modify)
         await self._serve(subjects.CREATE_ACCOUNTS, CreateAccounts, self._create)
         await self._serve(subjects.SET_ACCOUNTS_ACTIVE, SetAccountsActive, self._set_active)
+        await self._serve(subjects.SET_ACCOUNT_EGRESSES, SetAccountEgresses, self._set_egress)
         await self._serve(subjects.SYNC_POSITIONS, SyncPositionsBatch, self._sync)
         await self._serve(subjects.QUOTES, QuoteRequest, self._quote)
         await self._serve(subjects.CANDLES, CandleRequest, self._candles)
@@ -232,9 +236,14 @@ class StandIns:
         )
 
     async def _set_active(self, message: SetAccountsActive) -> AccountReplies:
-        return AccountReplies(
-            **self.reply_head(AccountReplies), items=tuple(map(self._switched, message.items))
-        )
+        items = tuple(map(self._switched, message.items))
+        return AccountReplies(**self.reply_head(AccountReplies), items=items)
+
+    async def _set_egress(self, message: SetAccountEgresses) -> AccountReplies:
+        self.egresses.extend(message.items)
+        account = self._account(message.items[0].account_id, USER, Broker.ZERODHA, "AB1", None)
+        reply = AccountReply(account=account.model_copy(update={"egress": message.items[0].egress}))
+        return AccountReplies(**self.reply_head(AccountReplies), items=(reply,))
 
     def _switched(self, command: SetAccountActive) -> AccountReply:
         if not self._owns(command.principal.user_id, command.account_id):

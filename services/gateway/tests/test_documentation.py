@@ -9,6 +9,7 @@ import httpx
 import msgspec
 
 from vyomo_contracts.reasons import ReasonCode
+from vyomo_gateway.accounts.examples import EGRESSES, SWITCHES
 from vyomo_gateway.app import create_app
 from vyomo_gateway.edge import examples
 from vyomo_gateway.edge.codes import ONLY_IN_ORDERS, SHOWN
@@ -177,6 +178,12 @@ async def test_requests_that_are_shown_are_accepted_and_answered_as_shown(edge: 
     for shown in examples.CANCEL_REQUESTS.values():
         cancelled = await edge.client.request("DELETE", path, json=shown["value"])
         assert cancelled.json() == examples.CANCELLED
-    for shown in examples.DEACTIVATION_REQUEST.values():
+    body = {**examples.ACCOUNT_REQUESTS["zerodha, sandbox"]["value"], "clientId": "SB0002"}
+    live = (await edge.client.post("/api/brokers/accounts", json=body)).json()
+    path = f"/api/brokers/accounts/{live['account']['id']}"
+    for shown in EGRESSES.values():
+        changed = await edge.client.put(f"{path}/egress", json=shown["value"])
+        assert changed.json().keys() == examples.ACCOUNT_SWITCHED.keys(), changed.text
+    for shown in SWITCHES.values():
         switched = await edge.client.patch(edge.account, json=shown["value"])
         assert switched.json().keys() == examples.ACCOUNT_SWITCHED.keys()

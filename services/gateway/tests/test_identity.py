@@ -49,6 +49,8 @@ OTHER_USER: dict[tuple[str, str], int] = {
     ("GET", "/api/brokers/accounts/{accountId}"): 404,
     ("PATCH", "/api/brokers/accounts/{accountId}"): 404,
     ("DELETE", "/api/brokers/accounts/{accountId}"): 404,
+    ("PUT", "/api/brokers/accounts/{accountId}/egress"): 404,
+    ("DELETE", "/api/brokers/accounts/{accountId}/egress"): 404,
     ("GET", "/api/brokers/accounts/{accountId}/login"): 404,
     ("POST", "/api/brokers/accounts/{accountId}/login"): 404,
     ("POST", "/api/brokers/accounts/{accountId}/sandbox"): 404,
@@ -81,6 +83,7 @@ BEGINS: set[tuple[str, str]] = {("GET", "/api/brokers/accounts/{accountId}/login
 BODIES: dict[tuple[str, str], dict[str, Any]] = {
     ("POST", "/api/brokers/accounts"): {"broker": "paper", "clientId": "NEW"},
     ("PATCH", "/api/brokers/accounts/{accountId}"): {"isActive": True},
+    ("PUT", "/api/brokers/accounts/{accountId}/egress"): {"sourceAddress": "203.0.113.5"},
     ("PATCH", "/api/brokers/accounts/{accountId}/orders/{orderId}"): {"quantity": 5},
     ("POST", "/api/brokers/accounts/{accountId}/sandbox"): {"protocol": "kite"},
     ("PUT", "/api/risk/limits"): {"maxOpenOrders": 5},

@@ -6,6 +6,7 @@ from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from typing import Any
 
+from vyomo_contracts.commands import AccountEgress
 from vyomo_contracts.messages import Principal
 from vyomo_contracts.orders import Order
 from vyomo_contracts.vocabulary import OrderState, TradingState
@@ -106,7 +107,11 @@ async def test_opening_and_switching_an_account_are_recorded_with_who_asked(call
     reply = await caller.create_account("AB1234", broker="zerodha", secrets=secrets, principal=principal)
     assert reply.account is not None
     await caller.switch(reply.account.id, active=False)
+    egress = AccountEgress(relay="socks5://relay.example.net:1080", relay_user="asha")
+    changed = await caller.set_egress(reply.account.id, egress, sealed="c2VhbGVkIDM=")
 
+    assert changed.account is not None
+    assert changed.account.egress == egress
     rows = await caller.world.rows(
         "SELECT account_id, user_id, type, body FROM ledger.account_events ORDER BY sequence"
     )
@@ -114,8 +119,9 @@ async def test_opening_and_switching_an_account_are_recorded_with_who_asked(call
     assert [(row["account_id"], row["user_id"], row["type"]) for row in rows] == [
         (reply.account.id, USER, "account.opened"),
         (reply.account.id, USER, "account.switched"),
+        (reply.account.id, USER, "account.egress_set"),
     ]
-    opened, switched = (json.loads(row["body"]) for row in rows)
+    opened, switched, way = (json.loads(row["body"]) for row in rows)
     assert opened["by"]["address"] == "203.0.113.7"
     assert opened["account"] == {
         "broker": "zerodha",
@@ -127,6 +133,18 @@ async def test_opening_and_switching_an_account_are_recorded_with_who_asked(call
         "by": {"component": "order-router", "user_id": USER, "key_id": "k"},
         "account": {"is_active": False},
     }
+    assert way["account"] == {"egress": {"relay": "socks5://relay.example.net:1080", "relay_user": "asha"}}
+    # Another's account is none, and straight is no way of its own.
+    foreign = await caller.set_egress(caller.world.foreign_account, egress)
+    assert foreign.problem is not None
+    straight = await caller.set_egress(reply.account.id, None)
+    assert straight.account is not None
+    assert straight.account.egress is None
+    [row] = await caller.world.rows(
+        "SELECT egress_relay, egress_relay_password FROM accounts.broker_accounts WHERE id = $1",
+        reply.account.id,
+    )
+    assert set(row.values()) == {None}
 
 
 async def test_what_is_published_is_the_snapshot_alone(caller: Caller) -> None:

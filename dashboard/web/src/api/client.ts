@@ -100,6 +100,8 @@ export const api = {
   addAccount: (body: object) => call<{ account: Account }>("POST", "/api/brokers/accounts", body),
   switchAccount: (id: number, isActive: boolean) =>
     call<{ account: Account }>("PATCH", account(id), { isActive }),
+  setEgress: (id: number, body: object) => call<{ account: Account }>("PUT", `${account(id)}/egress`, body),
+  clearEgress: (id: number) => call<{ account: Account }>("DELETE", `${account(id)}/egress`),
   loginPage: (id: number) => call<{ loginUrl: string }>("GET", `${account(id)}/login`),
   logIn: (id: number, body: object) => call("POST", `${account(id)}/login`, body),
   orders: (id: number) =>

@@ -129,6 +129,27 @@ export interface paths {
         patch: operations["change_account_api_brokers_accounts__account_id__patch"];
         trace?: never;
     };
+    "/api/brokers/accounts/{accountId}/egress": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /**
+         * Set the way that an account's orders take to its broker
+         * @description Brokers take orders of programs from a registered address alone. Only order calls take this way; readings go straight.
+         */
+        put: operations["set_egress_api_brokers_accounts__account_id__egress_put"];
+        post?: never;
+        /** Let an account's orders go straight again */
+        delete: operations["clear_egress_api_brokers_accounts__account_id__egress_delete"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/brokers/accounts/{accountId}/holdings": {
         parameters: {
             query?: never;
@@ -614,6 +635,7 @@ export interface components {
             clientId: string;
             /** Format: date-time */
             createdAt: string;
+            egress: components["schemas"]["EgressView"] | null;
             environment: components["schemas"]["Environment"];
             id: number;
             isActive: boolean;
@@ -819,6 +841,32 @@ export interface components {
         DepthView: {
             buy: components["schemas"]["DepthLevelView"][];
             sell: components["schemas"]["DepthLevelView"][];
+        };
+        /**
+         * EgressBody
+         * @description One of the two ways: from one of this machine's own addresses, or through a relay on a server of yours.
+         */
+        EgressBody: {
+            /**
+             * Relay
+             * @example socks5://relay.example.net:1080
+             */
+            relay?: string | null;
+            /** Relaypassword */
+            relayPassword?: string | null;
+            /** Relayuser */
+            relayUser?: string | null;
+            /**
+             * Sourceaddress
+             * @example 203.0.113.5
+             */
+            sourceAddress?: string | null;
+        };
+        /** EgressView */
+        EgressView: {
+            relay: string | null;
+            relayUser: string | null;
+            sourceAddress: string | null;
         };
         /**
          * Environment
@@ -2157,6 +2205,7 @@ export interface operations {
                      *           "broker": "paper",
                      *           "clientId": "DEMO123",
                      *           "createdAt": "2026-02-12T08:00:00.000Z",
+                     *           "egress": null,
                      *           "environment": "live",
                      *           "id": 1,
                      *           "isActive": true,
@@ -2247,6 +2296,7 @@ export interface operations {
                      *         "broker": "paper",
                      *         "clientId": "DEMO123",
                      *         "createdAt": "2026-02-12T08:00:00.000Z",
+                     *         "egress": null,
                      *         "environment": "live",
                      *         "id": 1,
                      *         "isActive": true,
@@ -2371,6 +2421,7 @@ export interface operations {
                      *         "broker": "paper",
                      *         "clientId": "DEMO123",
                      *         "createdAt": "2026-02-12T08:00:00.000Z",
+                     *         "egress": null,
                      *         "environment": "live",
                      *         "id": 1,
                      *         "isActive": true,
@@ -2468,6 +2519,7 @@ export interface operations {
                      *         "broker": "paper",
                      *         "clientId": "DEMO123",
                      *         "createdAt": "2026-02-12T08:00:00.000Z",
+                     *         "egress": null,
                      *         "environment": "live",
                      *         "id": 1,
                      *         "isActive": false,
@@ -2579,6 +2631,7 @@ export interface operations {
                      *         "broker": "paper",
                      *         "clientId": "DEMO123",
                      *         "createdAt": "2026-02-12T08:00:00.000Z",
+                     *         "egress": null,
                      *         "environment": "live",
                      *         "id": 1,
                      *         "isActive": false,
@@ -2659,6 +2712,233 @@ export interface operations {
                 };
             };
             /** @description UNKNOWN_FIELD or INVALID_FIELD or MISSING_FIELD */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description INTERNAL_ERROR */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description RECORD_UNAVAILABLE or BUS_UNAVAILABLE or SERVICE_UNAVAILABLE */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    set_egress_api_brokers_accounts__account_id__egress_put: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Account id */
+                accountId: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["EgressBody"];
+            };
+        };
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "account": {
+                     *         "balance": 100000,
+                     *         "broker": "paper",
+                     *         "clientId": "DEMO123",
+                     *         "createdAt": "2026-02-12T08:00:00.000Z",
+                     *         "egress": null,
+                     *         "environment": "live",
+                     *         "id": 1,
+                     *         "isActive": false,
+                     *         "lastSynced": null,
+                     *         "marginAvailable": 100000,
+                     *         "marginUsed": 0,
+                     *         "session": null,
+                     *         "unlimited": false,
+                     *         "userId": "default_user"
+                     *       },
+                     *       "success": true
+                     *     }
+                     */
+                    "application/json": components["schemas"]["AccountAnswer"];
+                };
+            };
+            /** @description MALFORMED_JSON */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description UNAUTHENTICATED */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description SCOPE_MISSING or FOREIGN_PAGE or USER_MISMATCH */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description ACCOUNT_NOT_FOUND */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description BODY_TOO_LARGE */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description UNSUPPORTED_MEDIA_TYPE */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description UNKNOWN_FIELD or INVALID_FIELD or MISSING_FIELD */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description INTERNAL_ERROR */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description RECORD_UNAVAILABLE or BUS_UNAVAILABLE or SERVICE_UNAVAILABLE */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    clear_egress_api_brokers_accounts__account_id__egress_delete: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Account id */
+                accountId: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "account": {
+                     *         "balance": 100000,
+                     *         "broker": "paper",
+                     *         "clientId": "DEMO123",
+                     *         "createdAt": "2026-02-12T08:00:00.000Z",
+                     *         "egress": null,
+                     *         "environment": "live",
+                     *         "id": 1,
+                     *         "isActive": false,
+                     *         "lastSynced": null,
+                     *         "marginAvailable": 100000,
+                     *         "marginUsed": 0,
+                     *         "session": null,
+                     *         "unlimited": false,
+                     *         "userId": "default_user"
+                     *       },
+                     *       "success": true
+                     *     }
+                     */
+                    "application/json": components["schemas"]["AccountAnswer"];
+                };
+            };
+            /** @description UNAUTHENTICATED */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description SCOPE_MISSING or FOREIGN_PAGE or USER_MISMATCH */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description ACCOUNT_NOT_FOUND */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description UNKNOWN_FIELD */
             422: {
                 headers: {
                     [name: string]: unknown;

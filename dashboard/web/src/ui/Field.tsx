@@ -32,7 +32,7 @@ export function Field({ label, hint, error, onText, ...rest }: Props) {
 export function Choice<T extends string>(props: {
   label: string;
   value: T;
-  options: readonly { value: T; disabled?: boolean }[];
+  options: readonly { value: T; label?: string; disabled?: boolean }[];
   onChoose: (value: T) => void;
 }) {
   const name = useId();
@@ -53,7 +53,7 @@ export function Choice<T extends string>(props: {
             disabled={option.disabled}
             onChange={() => props.onChoose(option.value)}
           />
-          {option.value}
+          {option.label ?? option.value}
         </label>
       ))}
     </fieldset>

@@ -37,6 +37,18 @@ class Tokens:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Egress:
+    """The way that an account's order calls take, where its broker takes them from one address alone. One of the two ways is set."""
+
+    source_address: str | None = None
+    """One of this machine's addresses."""
+    relay: str | None = None
+    """`http://host:port` (CONNECT) or `socks5://host:port` of the user's own server; TLS goes through it unopened."""
+    relay_user: str | None = None
+    relay_password: SecretStr | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Access:
     """An open session of an account: enough to call its broker."""
 
@@ -45,6 +57,7 @@ class Access:
     client_id: str
     api_key: SecretStr
     tokens: Tokens
+    egress: Egress | None = None
 
 
 class Accesses(Protocol):

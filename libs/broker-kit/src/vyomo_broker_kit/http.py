@@ -12,6 +12,7 @@ from typing import Any, Final, Self
 
 import httpx
 
+from vyomo_broker_kit.access import Egress
 from vyomo_broker_kit.outcomes import NotSent, Unknown
 
 CONNECT_SECONDS: Final = 2.0
@@ -30,7 +31,7 @@ class Answer:
 
 
 class OrderTransport:
-    """For one broker root and, where the broker binds orders to an address, one local address.
+    """For one broker root and, where the broker binds orders to an address, one way there.
 
     Urgent calls (cancel, modify, the book) have connections of their own: hung entries must not stand before them.
     """
@@ -40,10 +41,12 @@ class OrderTransport:
         root_url: str,
         *,
         total_seconds: float,
-        local_address: str | None = None,
+        egress: Egress | None = None,
         verify: ssl.SSLContext | bool = True,
     ) -> None:
         self._total_seconds = total_seconds
+        source = None if egress is None else egress.source_address
+        relay = None if egress is None else _relay(egress)
 
         def client() -> httpx.AsyncClient:
             return httpx.AsyncClient(
@@ -52,7 +55,8 @@ class OrderTransport:
                     verify=verify,
                     retries=0,
                     trust_env=False,
-                    local_address=local_address,
+                    local_address=source,
+                    proxy=relay,
                     limits=httpx.Limits(
                         max_connections=MOST_CONNECTIONS,
                         max_keepalive_connections=MOST_CONNECTIONS,
@@ -75,6 +79,9 @@ class OrderTransport:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        await self.aclose()
+
+    async def aclose(self) -> None:
         await self._entries.aclose()
         await self._urgent.aclose()
 
@@ -90,10 +97,18 @@ class OrderTransport:
     ) -> Answer | NotSent | Unknown:
         """Make the request once. Never raises for what the network or the broker does."""
         client = self._urgent if urgent else self._entries
+        begun = _Begun()
         try:
             async with (
                 asyncio.timeout(self._total_seconds),
-                client.stream(method, path, json=json, data=form, headers=headers) as response,
+                client.stream(
+                    method,
+                    path,
+                    json=json,
+                    data=form,
+                    headers=headers,
+                    extensions={"trace": begun.on_trace},
+                ) as response,
             ):
                 body = bytearray()
                 async for part in response.aiter_bytes():
@@ -102,11 +117,44 @@ class OrderTransport:
                         return Unknown(f"an answer of more than {LARGEST_ANSWER} bytes")
         except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout) as error:
             return NotSent(_name(error))
+        except httpx.ProxyError as error:
+            return Unknown(_name(error)) if begun.is_begun else NotSent(f"relay: {_refusal(error)}")
         except (httpx.HTTPError, httpx.InvalidURL, TimeoutError, OSError) as error:
-            return Unknown(_name(error))
+            return Unknown(_name(error)) if begun.is_begun else NotSent(_name(error))
         return Answer(response.status_code, bytes(body))
 
 
 def _name(error: Exception) -> str:
     """The kind of error alone: its text may hold a URL with credentials."""
     return type(error).__name__
+
+
+class _Begun:
+    """Whether a byte of the request itself was given to a connection; what a relay is asked for first is not of it."""
+
+    def __init__(self) -> None:
+        self.is_begun = False
+
+    async def on_trace(self, event: str, info: Mapping[str, Any]) -> None:
+        if event.endswith(".send_request_headers.started") and info["request"].method != b"CONNECT":
+            self.is_begun = True
+
+
+def _relay(egress: Egress) -> httpx.Proxy | None:
+    if egress.relay is None:
+        return None
+    password = egress.relay_password
+    # The broker's name is looked up by the relay, whose address is the one that is registered.
+    url = egress.relay.replace("socks5://", "socks5h://", 1)
+    auth = (
+        None
+        if egress.relay_user is None or password is None
+        else (egress.relay_user, password.get_secret_value())
+    )
+    return httpx.Proxy(url, auth=auth)
+
+
+def _refusal(error: httpx.ProxyError) -> str:
+    """What the relay said, in a word: `407`, or the kind of error."""
+    said = str(error).split(" ", 1)[0]
+    return said if said.isdigit() else _name(error)

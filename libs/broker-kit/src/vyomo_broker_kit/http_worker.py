@@ -11,6 +11,7 @@ from vyomo_broker_kit.http import OrderTransport
 from vyomo_broker_kit.instruments.master import InstrumentMaster, MasterSource, Parser
 from vyomo_broker_kit.limits import ReconcileLimits
 from vyomo_broker_kit.port import BrokerPort, SessionOverError
+from vyomo_broker_kit.routes import Routes
 from vyomo_broker_kit.signing_in import signing_in
 from vyomo_broker_kit.vault import Vault
 from vyomo_broker_kit.worker import WorkerParts, WorkerSettings, remote_worker
@@ -28,8 +29,6 @@ WHERE s.broker = $1 AND a.is_active AND a.environment = 'live' AND s.state IN ('
 ORDER BY s.account_id LIMIT 5
 """
 
-Transports = Mapping[Environment, OrderTransport]
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HttpBroker:
@@ -40,7 +39,7 @@ class HttpBroker:
     call_seconds: float
     """Longest a call may take. With what the port does before an order call it must stay below `SendLimits.total_seconds`."""
     sign_in: Callable[[Environment, OrderTransport, Clock], SignIn]
-    port: Callable[[Transports, Vault, WorkerParts], BrokerPort]
+    port: Callable[[Routes, Vault, WorkerParts], BrokerPort]
     master_url: str
     """Where its list of instruments is, for live accounts."""
     master: Parser
@@ -58,15 +57,10 @@ async def http_worker(
     async def opened(parts: WorkerParts) -> AsyncGenerator[BrokerPort]:
         vault = Vault(parts.ledger, opener, parts.clock, broker=adapter.broker)
         async with AsyncExitStack() as stack:
-            transports = {
-                environment: await stack.enter_async_context(
-                    OrderTransport(root, total_seconds=adapter.call_seconds)
-                )
-                for environment, root in adapter.roots.items()
-            }
+            routes = await stack.enter_async_context(Routes(adapter.roots, call_seconds=adapter.call_seconds))
             sign_ins = {
                 environment: adapter.sign_in(environment, transport, parts.clock)
-                for environment, transport in transports.items()
+                for environment, transport in routes.direct.items()
             }
             await stack.enter_async_context(
                 signing_in(
@@ -93,7 +87,7 @@ async def http_worker(
                 ),
             )
             await stack.enter_async_context(master.running())
-            yield adapter.port(transports, vault, parts)
+            yield adapter.port(routes, vault, parts)
 
     async with remote_worker(settings, adapter.broker, opened, reconcile=reconcile):
         yield

@@ -5,7 +5,7 @@ from typing import Final
 
 from pydantic import SecretStr
 
-from vyomo_broker_kit.access import Access, Credentials, Tokens
+from vyomo_broker_kit.access import Access, Credentials, Egress, Tokens
 from vyomo_broker_kit.port import SessionOverError
 from vyomo_contracts.sessions import BrokerSession
 from vyomo_contracts.vocabulary import Broker, Environment
@@ -23,7 +23,7 @@ FROM accounts.broker_accounts WHERE id = $1
 """
 _SESSION: Final = """
 SELECT a.id, a.user_id, a.broker, a.client_id, a.environment, a.api_key, a.access_token, a.refresh_token, a.feed_token,
-       s.valid_until, s.opened_at
+       a.egress_source, a.egress_relay, a.egress_relay_user, a.egress_relay_password, s.valid_until, s.opened_at
 FROM accounts.broker_accounts a JOIN accounts.broker_sessions s ON s.account_id = a.id
 WHERE a.id = $1 AND s.state IN ('ACTIVE', 'EXPIRING') AND s.valid_until > clock_timestamp()
 """
@@ -135,6 +135,7 @@ class Vault:
             access_token = self._opened(row, "access_token", "accessToken")
             refresh_token = self._opened(row, "refresh_token", "refreshToken")
             feed_token = self._opened(row, "feed_token", "feedToken")
+            relay_password = self._opened(row, "egress_relay_password", "relayPassword")
         except UnreadableCredentialsError:
             raise SessionOverError("the session's tokens cannot be opened") from None
         if api_key is None or access_token is None:
@@ -150,6 +151,7 @@ class Vault:
                 feed_token=feed_token,
                 valid_until=row["valid_until"],
             ),
+            egress=_egress(row, relay_password),
         )
 
     def _opened(self, row: Row, column: str, field: str) -> SecretStr | None:
@@ -161,3 +163,14 @@ class Vault:
             return self._opener.open(sealed, place)
         except SealError as error:
             raise UnreadableCredentialsError(row["id"]) from error
+
+
+def _egress(row: Row, relay_password: SecretStr | None) -> Egress | None:
+    if row["egress_source"] is None and row["egress_relay"] is None:
+        return None
+    return Egress(
+        source_address=row["egress_source"],
+        relay=row["egress_relay"],
+        relay_user=row["egress_relay_user"],
+        relay_password=relay_password,
+    )

@@ -69,7 +69,7 @@ class OrderReplies(Envelope):
 class SealedSecret(Strict):
     """A credential only broker workers can open; the gateway seals it and forgets the clear text."""
 
-    field: Literal["apiKey", "apiSecret", "password", "totpSecret"]
+    field: Literal["apiKey", "apiSecret", "password", "totpSecret", "relayPassword"]
     sealed: str
     version: int = 1
 
@@ -100,6 +100,29 @@ class SetAccountsActive(Envelope):
     items: tuple[SetAccountActive, ...] = Field(min_length=1)
 
 
+class AccountEgress(Tolerant):
+    """The way that an account's order calls take to a broker that takes them from one address alone; one of the two is set."""
+
+    source_address: str | None = None
+    """One of the machine's own addresses."""
+    relay: str | None = None
+    """`http://host:port` or `socks5://host:port`, without credentials."""
+    relay_user: str | None = None
+
+
+class SetAccountEgress(Strict):
+    principal: Principal
+    account_id: int
+    egress: AccountEgress | None = None
+    """None: straight, from whatever address the machine has."""
+    relay_password: SealedSecret | None = None
+
+
+class SetAccountEgresses(Envelope):
+    TYPE: ClassVar[str] = "account.set_egress"
+    items: tuple[SetAccountEgress, ...] = Field(min_length=1)
+
+
 class Account(Tolerant):
     """A row of `broker_accounts` without its secrets."""
 
@@ -112,9 +135,17 @@ class Account(Tolerant):
     unlimited: bool = False
     session: AccountSession | None = None
     """None on paper, which lets everybody in."""
+    egress: AccountEgress | None = None
     funds: Funds
     last_synced: Instant | None = None
     created_at: Instant
+
+
+def account_egress(source: str | None, relay: str | None, relay_user: str | None) -> AccountEgress | None:
+    """From the columns of `broker_accounts`."""
+    if source is None and relay is None:
+        return None
+    return AccountEgress(source_address=source, relay=relay, relay_user=relay_user)
 
 
 def account_session(

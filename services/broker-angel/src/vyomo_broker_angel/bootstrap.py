@@ -9,8 +9,9 @@ from vyomo_broker_angel.client import PREPARE_SECONDS, SmartPort
 from vyomo_broker_angel.naming import AngelNames
 from vyomo_broker_angel.session import AngelSignIn
 from vyomo_broker_angel.settings import AngelSettings
-from vyomo_broker_kit.http_worker import HttpBroker, Transports, http_worker
+from vyomo_broker_kit.http_worker import HttpBroker, http_worker
 from vyomo_broker_kit.limits import ReconcileLimits, SendLimits
+from vyomo_broker_kit.routes import Routes
 from vyomo_broker_kit.vault import Vault
 from vyomo_broker_kit.worker import WorkerParts
 from vyomo_contracts.vocabulary import Broker, Environment
@@ -31,9 +32,9 @@ async def broker_angel(
     if settings.sandbox_smartapi_url is not None:
         roots[Environment.SANDBOX] = settings.sandbox_smartapi_url.rstrip("/")
 
-    def port(transports: Transports, vault: Vault, parts: WorkerParts) -> SmartPort:
+    def port(routes: Routes, vault: Vault, parts: WorkerParts) -> SmartPort:
         names = AngelNames(InstrumentDirectory(parts.database, parts.clock), parts.database, parts.clock)
-        return SmartPort(transports, vault, names, parts.clock)
+        return SmartPort(routes, vault, names, parts.clock)
 
     adapter = HttpBroker(
         broker=Broker.ANGEL,

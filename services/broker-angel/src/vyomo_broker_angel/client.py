@@ -18,7 +18,7 @@ from vyomo_broker_angel.naming import AngelNames, Listing, Named, Search, Unname
 from vyomo_broker_angel.session import INDIA, headers_of
 from vyomo_broker_kit.access import Access, Accesses
 from vyomo_broker_kit.exact import exact_json
-from vyomo_broker_kit.http import Answer, OrderTransport
+from vyomo_broker_kit.http import Answer
 from vyomo_broker_kit.outcomes import NotSent, Outcome, Refused, Unknown
 from vyomo_broker_kit.port import (
     BookEntry,
@@ -28,8 +28,9 @@ from vyomo_broker_kit.port import (
     TradeEntry,
     UnreadableError,
 )
+from vyomo_broker_kit.routes import Routes
 from vyomo_contracts.orders import Order, OrderModification
-from vyomo_contracts.vocabulary import Environment, Exchange, Validity
+from vyomo_contracts.vocabulary import Exchange, Validity
 from vyomo_service_kit.clock import Clock
 
 PREPARE_SECONDS: Final = 1.5
@@ -53,16 +54,16 @@ _LAST_PRICE: Final = TypeAdapter(_LastPrice)
 
 
 class SmartPort:
-    """A `BrokerPort`. `transports` lead to the root of each environment: Angel One's, and a sandbox's where there is one."""
+    """A `BrokerPort`. `routes` lead to the root of each environment: Angel One's, and a sandbox's where there is one."""
 
     def __init__(
         self,
-        transports: Mapping[Environment, OrderTransport],
+        routes: Routes,
         accesses: Accesses,
         names: AngelNames,
         clock: Clock,
     ) -> None:
-        self._transports = transports
+        self._routes = routes
         self._accesses = accesses
         self._names = names
         self._clock = clock
@@ -189,7 +190,7 @@ class SmartPort:
             access = await self._accesses.of_account(order.account_id)
         except SessionOverError:
             return NotSent("no session")
-        transport = self._transports.get(access.environment)
+        transport = await self._routes.of_orders(access)
         if transport is None:
             return NotSent("no sandbox")
         answer = await transport.call(
@@ -206,7 +207,7 @@ class SmartPort:
         body: Mapping[str, str] | None = None,
     ) -> _Content:
         access = await self._accesses.of_account(account_id)
-        transport = self._transports.get(access.environment)
+        transport = self._routes.of_readings(access)
         if transport is None:
             raise UnreadableError(f"{path}: no sandbox")
         answer = await transport.call(method, path, json=body, headers=_headers(access), urgent=True)

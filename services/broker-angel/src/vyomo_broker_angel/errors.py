@@ -15,8 +15,11 @@ SESSION_OVER: Final = frozenset({"AG8001", "AG8002", "AG8003", "AB1010", "AB1011
 TOO_OFTEN: Final = "AB1021"
 NO_PROOF: Final = frozenset({"AB1004", "AB2000", "AB2001"})
 """'Something went wrong': the order may be there."""
+UNREGISTERED: Final = "AG7002"
+"""Orders came from an address that is not registered for the API key."""
+HOW_TO_REGISTER: Final = "(orders must come from the address registered for the API key: docs/static-ip.md)"
 REFUSALS: Final = SESSION_OVER | {
-    "AG7002",  # an address that is not registered
+    UNREGISTERED,
     "AG8004",  # an API key that is none
     "AB1008",  # variety
     "AB1009",  # symbol
@@ -76,6 +79,8 @@ def outcome_of(answer: Answer | NotSent | Unknown) -> Outcome:
         return _accepted(answer)
     if answer.status >= 500 or failure.code not in REFUSALS:
         return Unknown(f"{answer.status} {failure.code}: {failure.message}", answer.status)
+    if failure.code == UNREGISTERED:
+        return Refused(failure.code, f"{failure.message} {HOW_TO_REGISTER}", status=answer.status)
     return Refused(
         failure.code, failure.message, ends_session=failure.code in SESSION_OVER, status=answer.status
     )

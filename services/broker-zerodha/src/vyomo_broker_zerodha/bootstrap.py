@@ -35,7 +35,7 @@ async def broker_zerodha(
         sign_in=lambda environment, transport, clock: KiteSignIn(
             transport, clock, login_page=login_pages[environment]
         ),
-        port=lambda transports, vault, _: KitePort(transports, vault),
+        port=lambda routes, vault, _: KitePort(routes, vault),
         master_url=settings.kite_url.rstrip("/") + instruments.PATH,
         master=instruments.listed,
         master_headers=headers_of,

@@ -8,7 +8,7 @@ from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from vyomo_broker_kit.access import Access, Accesses
 from vyomo_broker_kit.exact import exact_json
-from vyomo_broker_kit.http import Answer, OrderTransport
+from vyomo_broker_kit.http import Answer
 from vyomo_broker_kit.outcomes import NotSent, Outcome, Unknown
 from vyomo_broker_kit.port import (
     BookEntry,
@@ -18,10 +18,10 @@ from vyomo_broker_kit.port import (
     TradeEntry,
     UnreadableError,
 )
+from vyomo_broker_kit.routes import Routes
 from vyomo_broker_zerodha import mapping
 from vyomo_broker_zerodha.errors import is_session_over, outcome_of
 from vyomo_contracts.orders import Order, OrderModification
-from vyomo_contracts.vocabulary import Environment
 
 VERSION: Final = "3"
 VARIETY: Final = "regular"
@@ -42,10 +42,10 @@ _FUNDS: Final = TypeAdapter(dict[str, mapping.SegmentFunds])
 
 
 class KitePort:
-    """A `BrokerPort`. `transports` lead to the root of each environment: Zerodha's, and a sandbox's where there is one."""
+    """A `BrokerPort`. `routes` lead to the root of each environment: Zerodha's, and a sandbox's where there is one."""
 
-    def __init__(self, transports: Mapping[Environment, OrderTransport], accesses: Accesses) -> None:
-        self._transports = transports
+    def __init__(self, routes: Routes, accesses: Accesses) -> None:
+        self._routes = routes
         self._accesses = accesses
 
     async def place(self, order: Order, *, urgent: bool = False) -> Outcome:
@@ -82,7 +82,7 @@ class KitePort:
             access = await self._accesses.of_account(order.account_id)
         except SessionOverError:
             return NotSent("no session")
-        transport = self._transports.get(access.environment)
+        transport = await self._routes.of_orders(access)
         if transport is None:
             return NotSent("no sandbox")
         answer = await transport.call(method, path, form=form, headers=headers_of(access), urgent=urgent)
@@ -90,7 +90,7 @@ class KitePort:
 
     async def _read(self, account_id: int, path: str, content: TypeAdapter[_Content]) -> _Content:
         access = await self._accesses.of_account(account_id)
-        transport = self._transports.get(access.environment)
+        transport = self._routes.of_readings(access)
         if transport is None:
             raise UnreadableError(f"{path}: no sandbox")
         answer = await transport.call("GET", path, headers=headers_of(access), urgent=True)

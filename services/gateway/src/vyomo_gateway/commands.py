@@ -24,6 +24,8 @@ from vyomo_contracts.commands import (
     PlaceOrder,
     PlaceOrders,
     SetAccountActive,
+    SetAccountEgress,
+    SetAccountEgresses,
     SetAccountsActive,
     SyncPositions,
     SyncPositionsBatch,
@@ -94,6 +96,10 @@ class Commands:
     async def set_account_active(self, command: SetAccountActive) -> AccountReply:
         message = SetAccountsActive(**self._envelopes.head(SetAccountsActive), items=(command,))
         return await self._account(subjects.SET_ACCOUNTS_ACTIVE, message)
+
+    async def set_account_egress(self, command: SetAccountEgress) -> AccountReply:
+        message = SetAccountEgresses(**self._envelopes.head(SetAccountEgresses), items=(command,))
+        return await self._account(subjects.SET_ACCOUNT_EGRESSES, message)
 
     async def sync_positions(self, command: SyncPositions) -> SyncReply:
         message = SyncPositionsBatch(**self._envelopes.head(SyncPositionsBatch), items=(command,))

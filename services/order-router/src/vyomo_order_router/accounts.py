@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import structlog
 
-from vyomo_contracts.commands import AccountReply, CreateAccount, SetAccountActive
+from vyomo_contracts.commands import AccountReply, CreateAccount, SetAccountActive, SetAccountEgress
 from vyomo_contracts.messages import Problem
 from vyomo_contracts.reasons import ReasonCode
 from vyomo_order_router.adapters.accounts import AccountExistsError, AccountStore, OpenOrdersError
@@ -23,6 +23,19 @@ class AccountService:
 
     async def set_active(self, commands: Sequence[SetAccountActive]) -> list[AccountReply]:
         return [await self._set_active(command) for command in commands]
+
+    async def set_egress(self, commands: Sequence[SetAccountEgress]) -> list[AccountReply]:
+        return [await self._set_egress(command) for command in commands]
+
+    async def _set_egress(self, command: SetAccountEgress) -> AccountReply:
+        try:
+            account = await self._store.set_egress(command)
+        except (RecordUnavailableError, *BUSY):
+            return AccountReply(problem=record_unavailable())
+        if account is None:
+            return AccountReply(problem=account_missing(command.account_id))
+        log.info("account.egress_set", account_id=account.id, is_straight=account.egress is None)
+        return AccountReply(account=account)
 
     async def _create(self, command: CreateAccount) -> AccountReply:
         try:

@@ -15,6 +15,7 @@ from vyomo_contracts.commands import (
     OrderReplies,
     OrderReply,
     PlaceOrders,
+    SetAccountEgresses,
     SetAccountsActive,
 )
 from vyomo_contracts.messages import Envelope
@@ -90,3 +91,8 @@ def register_handlers(
     async def on_set_accounts_active(message: SetAccountsActive) -> AccountReplies:
         """An account with open orders stays on."""
         return replying.accounts(message, await accounts.set_active(message.items))
+
+    @bus.subscriber(subjects.SET_ACCOUNT_EGRESSES, queue=SOURCE, title="Set the way of accounts' orders")
+    async def on_set_account_egresses(message: SetAccountEgresses) -> AccountReplies:
+        """From the next order call on; a relay's password arrives sealed to the workers."""
+        return replying.accounts(message, await accounts.set_egress(message.items))

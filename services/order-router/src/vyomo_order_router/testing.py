@@ -13,6 +13,7 @@ from pydantic import SecretStr
 
 from vyomo_contracts import subjects
 from vyomo_contracts.commands import (
+    AccountEgress,
     AccountReplies,
     AccountReply,
     CancelOrder,
@@ -26,7 +27,10 @@ from vyomo_contracts.commands import (
     PlaceOrder,
     PlaceOrders,
     RingDoorbell,
+    SealedSecret,
     SetAccountActive,
+    SetAccountEgress,
+    SetAccountEgresses,
     SetAccountsActive,
 )
 from vyomo_contracts.lifecycle import OrderUpdate
@@ -244,6 +248,18 @@ class Caller:
         )
         message = SetAccountsActive(**self._envelope(SetAccountsActive.TYPE), items=(item,))
         return await self._account_reply(subjects.SET_ACCOUNTS_ACTIVE, message)
+
+    async def set_egress(
+        self, account: int, egress: AccountEgress | None, *, sealed: str | None = None
+    ) -> AccountReply:
+        item = SetAccountEgress(
+            principal=Principal(user_id=USER, key_id="k"),
+            account_id=account,
+            egress=egress,
+            relay_password=None if sealed is None else SealedSecret(field="relayPassword", sealed=sealed),
+        )
+        message = SetAccountEgresses(**self._envelope(SetAccountEgresses.TYPE), items=(item,))
+        return await self._account_reply(subjects.SET_ACCOUNT_EGRESSES, message)
 
     async def bring_to(self, order: Order, state: OrderState, **changes: Any) -> Order:
         """What a worker does, in one step."""

@@ -7,6 +7,7 @@ import { rupees, scaled } from "../../format/numbers";
 import { left, timeInIndia } from "../../format/times";
 import { notify } from "../../ui/toasts";
 import { LogIn } from "./LogIn";
+import { OrderAddress, wayOf } from "./OrderAddress";
 
 interface Props {
   accounts: Account[];
@@ -37,6 +38,8 @@ function Card(props: { account: Account; isSelected: boolean; onSelect: () => vo
   const { account } = props;
   const queries = useQueryClient();
   const [logsIn, setLogsIn] = useState(false);
+  const [setsWay, setSetsWay] = useState(false);
+  const way = wayOf(account);
   const turn = () =>
     api.switchAccount(account.id, !account.isActive).then(
       () => queries.invalidateQueries({ queryKey: ["accounts"] }),
@@ -64,6 +67,7 @@ function Card(props: { account: Account; isSelected: boolean; onSelect: () => vo
         <strong>{margin}</strong>
       </p>
       <SessionLine account={account} />
+      {way && <p className="session">Orders by {way}</p>}
       <footer>
         <button type="button" aria-pressed={props.isSelected} onClick={props.onSelect}>
           {props.isSelected ? "Selected" : "Select"}
@@ -74,12 +78,18 @@ function Card(props: { account: Account; isSelected: boolean; onSelect: () => vo
             Log in<span className="unseen"> to {nameOf(account)}</span>
           </button>
         )}
+        {account.broker !== "paper" && (
+          <button type="button" onClick={() => setSetsWay(true)}>
+            Address<span className="unseen"> of the orders of {nameOf(account)}</span>
+          </button>
+        )}
         <button type="button" onClick={() => void turn()}>
           {account.isActive ? "Deactivate" : "Activate"}
           <span className="unseen"> {nameOf(account)}</span>
         </button>
       </footer>
       {logsIn && <LogIn account={account} onClose={() => setLogsIn(false)} />}
+      {setsWay && <OrderAddress account={account} onClose={() => setSetsWay(false)} />}
     </article>
   );
 }

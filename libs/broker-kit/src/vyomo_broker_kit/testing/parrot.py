@@ -2,7 +2,8 @@
 
 import asyncio
 import json
-from collections.abc import AsyncGenerator
+import ssl
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
@@ -70,31 +71,40 @@ class Parrot:
             await writer.wait_closed()
 
 
+Serve = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 P = TypeVar("P", bound="Parrot")
 
 
 @asynccontextmanager
-async def serving(parrot: P) -> AsyncGenerator[P]:
+async def listening(serve: Serve, *, tls: ssl.SSLContext | None = None) -> AsyncGenerator[int]:
+    """A server on loopback; its port. Leaving ends what it still serves."""
     connections: set[asyncio.Task[None]] = set()
 
-    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def one(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()
         assert task is not None
         connections.add(task)
         try:
-            await parrot.serve(reader, writer)
-        except asyncio.CancelledError:
-            writer.close()
+            with suppress(asyncio.CancelledError):
+                await serve(reader, writer)
         finally:
+            writer.close()
+            with suppress(OSError, TimeoutError):
+                await asyncio.wait_for(writer.wait_closed(), 1)
             connections.discard(task)
 
-    server = await asyncio.start_server(serve, "127.0.0.1", 0)
-    host, port = server.sockets[0].getsockname()
-    parrot.url = f"http://{host}:{port}"
+    server = await asyncio.start_server(one, "127.0.0.1", 0, ssl=tls)
     try:
-        yield parrot
+        yield server.sockets[0].getsockname()[1]
     finally:
         server.close()
         for task in tuple(connections):
             task.cancel()
         await asyncio.gather(*connections, return_exceptions=True)
+
+
+@asynccontextmanager
+async def serving(parrot: P) -> AsyncGenerator[P]:
+    async with listening(parrot.serve) as port:
+        parrot.url = f"http://127.0.0.1:{port}"
+        yield parrot

@@ -4,6 +4,8 @@ from fastapi import APIRouter, Body, Query
 from msgspec import UNSET
 
 from vyomo_contracts.reasons import ReasonCode
+from vyomo_gateway.accounts.egress import EgressBody
+from vyomo_gateway.accounts.examples import EGRESSES, SWITCHES
 from vyomo_gateway.accounts.schemas import (
     AccountAnswer,
     AccountBody,
@@ -99,7 +101,7 @@ async def read_account(account_id: AccountNumber, caller: CurrentCaller, service
 )
 async def change_account(
     account_id: AccountNumber,
-    body: Annotated[AccountChanges, Body(openapi_examples=examples.DEACTIVATION_REQUEST)],
+    body: Annotated[AccountChanges, Body(openapi_examples=SWITCHES)],
     caller: CurrentCaller,
     services: Serving,
 ) -> JsonResponse:
@@ -124,3 +126,33 @@ async def deactivate_account(
 ) -> JsonResponse:
     account = await services.accounts.set_active(caller, account_id, active=False)
     return JsonResponse(AccountAnswer(account=AccountView.of(account), message=DEACTIVATED))
+
+
+@router.put(
+    "/{account_id:int}/egress",
+    summary="Set the way that an account's orders take to its broker",
+    response_model=None,
+    responses=answers(
+        AccountAnswer, examples.ACCOUNT_SWITCHED, *ACCOUNT_ERRORS, *BODY_ERRORS, *COMMAND_ERRORS
+    ),
+)
+async def set_egress(
+    account_id: AccountNumber,
+    body: Annotated[EgressBody, Body(openapi_examples=EGRESSES)],
+    caller: CurrentCaller,
+    services: Serving,
+) -> JsonResponse:
+    """Brokers take orders of programs from a registered address alone. Only order calls take this way; readings go straight."""
+    account = await services.accounts.set_egress(caller, account_id, body)
+    return JsonResponse(AccountAnswer(account=AccountView.of(account)))
+
+
+@router.delete(
+    "/{account_id:int}/egress",
+    summary="Let an account's orders go straight again",
+    response_model=None,
+    responses=answers(AccountAnswer, examples.ACCOUNT_SWITCHED, *ACCOUNT_ERRORS, *COMMAND_ERRORS),
+)
+async def clear_egress(account_id: AccountNumber, caller: CurrentCaller, services: Serving) -> JsonResponse:
+    account = await services.accounts.set_egress(caller, account_id, None)
+    return JsonResponse(AccountAnswer(account=AccountView.of(account)))

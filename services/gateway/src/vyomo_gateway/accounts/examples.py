@@ -1,6 +1,6 @@
-"""What the documentation shows of brokers."""
+"""What the documentation shows of brokers and of changes to accounts."""
 
-from typing import Final
+from typing import Any, Final
 
 from vyomo_gateway.edge.examples import Shown
 
@@ -26,4 +26,19 @@ CAPABILITIES: Final[Shown] = {
             },
         }
     ],
+}
+
+SWITCHES: Final[dict[str, Any]] = {
+    "off": {"value": {"isActive": False}},
+    "on": {"value": {"isActive": True}},
+}
+EGRESSES: Final[dict[str, Any]] = {
+    "relay": {
+        "value": {
+            "relay": "socks5://relay.example.net:1080",
+            "relayUser": "asha",
+            "relayPassword": "the relay's own password",
+        }
+    },
+    "address": {"value": {"sourceAddress": "203.0.113.5"}},
 }

@@ -2,7 +2,7 @@
 
 from sqlalchemy import bindparam, select
 
-from vyomo_contracts.commands import Account, account_session
+from vyomo_contracts.commands import Account, account_egress, account_session
 from vyomo_contracts.portfolio import Funds
 from vyomo_contracts.vocabulary import Broker
 from vyomo_gateway.reading import Statement
@@ -26,6 +26,9 @@ _ACCOUNT = select(
     _c.last_synced,
     _c.created_at,
     _c.updated_at,
+    _c.egress_source,
+    _c.egress_relay,
+    _c.egress_relay_user,
     _s.state.label("session_state"),
     _s.valid_until.label("session_valid_until"),
     _s.reason.label("session_reason"),
@@ -54,6 +57,7 @@ def account_of(row: Row) -> Account:
         session=account_session(
             Broker(row["broker"]), row["session_state"], row["session_valid_until"], row["session_reason"]
         ),
+        egress=account_egress(row["egress_source"], row["egress_relay"], row["egress_relay_user"]),
         funds=funds_of(row),
         last_synced=row["last_synced"],
         created_at=row["created_at"],

@@ -4,11 +4,19 @@ from decimal import Decimal
 from typing import Annotated, Literal
 
 from msgspec import UNSET, UnsetType
-from pydantic import BeforeValidator, Field, SecretStr, Strict, StringConstraints, WithJsonSchema
+from pydantic import (
+    BeforeValidator,
+    Field,
+    SecretStr,
+    Strict,
+    StringConstraints,
+    WithJsonSchema,
+)
 
 from vyomo_contracts.commands import Account
 from vyomo_contracts.money import Money
 from vyomo_contracts.vocabulary import Broker, Environment
+from vyomo_gateway.accounts.egress import EgressView
 from vyomo_gateway.edge.bodies import Body, Text
 from vyomo_gateway.edge.encoding import Time, View, number, optional_number, time_text
 from vyomo_gateway.logins.schemas import SessionView
@@ -72,6 +80,8 @@ class AccountView(View, frozen=True, kw_only=True):
     is_active: bool
     session: SessionView | None
     """Whether the broker lets us in; null on paper, which always does."""
+    egress: EgressView | None
+    """The way that orders take to the broker; null for none of its own. A relay's password is never shown."""
     balance: Decimal | None
     """null when the capital is unlimited."""
     unlimited: bool
@@ -92,6 +102,7 @@ class AccountView(View, frozen=True, kw_only=True):
             environment=account.environment,
             is_active=account.is_active,
             session=None if account.session is None else SessionView.of(account.session),
+            egress=None if account.egress is None else EgressView.of(account.egress),
             balance=optional_number(account.funds.balance),
             unlimited=account.unlimited,
             margin_available=optional_number(account.funds.available),

@@ -8,10 +8,18 @@ from typing import Final, Literal
 
 from pydantic import SecretStr
 
-from vyomo_contracts.commands import Account, AccountReply, CreateAccount, SealedSecret, SetAccountActive
+from vyomo_contracts.commands import (
+    Account,
+    AccountReply,
+    CreateAccount,
+    SealedSecret,
+    SetAccountActive,
+    SetAccountEgress,
+)
 from vyomo_contracts.messages import Problem
 from vyomo_contracts.reasons import ReasonCode
 from vyomo_contracts.vocabulary import Broker, Environment
+from vyomo_gateway.accounts.egress import EgressBody
 from vyomo_gateway.accounts.reads import ACCOUNT_PAGE, ONE_ACCOUNT, account_of
 from vyomo_gateway.accounts.schemas import DEFAULT_CAPITAL, AccountBody, AccountsAnswer, AccountView
 from vyomo_gateway.commands import Commands
@@ -75,6 +83,32 @@ class AccountService:
         """
         command = SetAccountActive(principal=caller.principal, account_id=account_id, active=active)
         return _account_in(await self._commands.set_account_active(command))
+
+    async def set_egress(self, caller: Caller, account_id: int, body: EgressBody | None) -> Account:
+        """Raises:
+        RefusedError: no such account.
+        InvalidRequestError: a way that cannot be, or a paper account, whose orders go nowhere.
+        """
+        problem = None if body is None else body.problem()
+        if problem is not None:
+            raise InvalidRequestError([problem])
+        account = await self.find(caller, account_id)
+        if account.broker is Broker.PAPER:
+            message = "accountId must be an account at a broker: paper's orders go nowhere"
+            raise InvalidRequestError.one(ReasonCode.INVALID_FIELD, "accountId", message)
+        password = None if body is None else body.relay_password
+        place = SecretPlace(
+            user_id=caller.user_id, broker=account.broker, client_id=account.client_id, field="relayPassword"
+        )
+        command = SetAccountEgress(
+            principal=caller.principal,
+            account_id=account_id,
+            egress=None if body is None else body.told(),
+            relay_password=None
+            if password is None
+            else SealedSecret(field="relayPassword", sealed=self._sealer.seal(password, place)),
+        )
+        return _account_in(await self._commands.set_account_egress(command))
 
     async def find(self, caller: Caller, account_id: int) -> Account:
         async with self._records.read(caller) as reader:

@@ -12,6 +12,7 @@ _ACCOUNT: Final[Shown] = {
     "environment": "live",
     "isActive": True,
     "session": None,
+    "egress": None,
     "balance": 100000,
     "unlimited": False,
     "marginAvailable": 100000,
@@ -79,10 +80,6 @@ SIGNED_IN_BROWSERS: Final[Shown] = {
             "expiresAt": "2026-02-12T20:00:00.000Z",
         }
     ],
-}
-DEACTIVATION_REQUEST: Final[dict[str, Any]] = {
-    "off": {"value": {"isActive": False}},
-    "on": {"value": {"isActive": True}},
 }
 ACCOUNT_OPENED: Final[Shown] = {"success": True, "account": _ACCOUNT}
 ACCOUNT: Final[Shown] = {"success": True, "account": _ACCOUNT_IN_USE}

@@ -4,7 +4,15 @@ from typing import Final
 
 from asyncpg.exceptions import UniqueViolationError
 
-from vyomo_contracts.commands import Account, CreateAccount, SetAccountActive, account_session
+from vyomo_contracts.commands import (
+    Account,
+    AccountEgress,
+    CreateAccount,
+    SetAccountActive,
+    SetAccountEgress,
+    account_egress,
+    account_session,
+)
 from vyomo_contracts.portfolio import Funds
 from vyomo_contracts.vocabulary import TERMINAL_STATES, Broker
 from vyomo_ledger.sequence import TRANSACTION_SQL
@@ -29,7 +37,7 @@ class OpenOrdersError(Exception):
 _COMPONENT: Final = "order-router"
 _ACCOUNT: Final = """
     id, user_id, broker, client_id, environment, is_active, unlimited, balance, margin_used, margin_available, funds_version,
-    last_synced, created_at, updated_at
+    last_synced, created_at, updated_at, egress_source, egress_relay, egress_relay_user
 """
 _CREATE: Final = f"""
 WITH account AS (
@@ -63,6 +71,18 @@ WITH account AS (
 ), recorded AS (
     INSERT INTO ledger.account_events (sequence, account_id, user_id, type, body, recorded_at)
     SELECT {TRANSACTION_SQL} | 1, id, user_id, 'account.switched', $4::jsonb, $3 FROM account
+)
+SELECT account.*, s.state AS session_state, s.valid_until AS session_valid_until, s.reason AS session_reason
+FROM account LEFT JOIN accounts.broker_sessions s ON s.account_id = account.id
+"""
+_SET_EGRESS: Final = f"""
+WITH account AS (
+    UPDATE accounts.broker_accounts
+    SET egress_source = $3, egress_relay = $4, egress_relay_user = $5, egress_relay_password = $6, updated_at = $7
+    WHERE id = $1 AND user_id = $2 RETURNING {_ACCOUNT}
+), recorded AS (
+    INSERT INTO ledger.account_events (sequence, account_id, user_id, type, body, recorded_at)
+    SELECT {TRANSACTION_SQL} | 1, id, user_id, 'account.egress_set', $8::jsonb, $7 FROM account
 )
 SELECT account.*, s.state AS session_state, s.valid_until AS session_valid_until, s.reason AS session_reason
 FROM account LEFT JOIN accounts.broker_sessions s ON s.account_id = account.id
@@ -128,6 +148,24 @@ class AccountStore:
             assert row is not None
             return _account(row)
 
+    async def set_egress(self, command: SetAccountEgress) -> Account | None:
+        """The account after the change; None if it is not the user's."""
+        egress = command.egress or AccountEgress()
+        sealed = None if command.relay_password is None else command.relay_password.sealed
+        async with self._database.transaction() as connection:
+            row = await connection.fetchrow(
+                _SET_EGRESS,
+                command.account_id,
+                command.principal.user_id,
+                egress.source_address,
+                egress.relay,
+                egress.relay_user,
+                sealed,
+                self._clock.now(),
+                account_body(_COMPONENT, command.principal, egress=egress.model_dump(exclude_none=True)),
+            )
+        return None if row is None else _account(row)
+
 
 def _account(row: Row) -> Account:
     broker = Broker(row["broker"])
@@ -153,5 +191,6 @@ def _account(row: Row) -> Account:
             updated_at=row["updated_at"],
         ),
         last_synced=row["last_synced"],
+        egress=account_egress(row["egress_source"], row["egress_relay"], row["egress_relay_user"]),
         created_at=row["created_at"],
     )
