@@ -5,7 +5,7 @@ import json
 from collections.abc import AsyncGenerator, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import IO, Any
 
@@ -19,7 +19,7 @@ from vyomo_broker_kit.instruments.master import InstrumentMaster, is_due
 from vyomo_broker_kit.testing.parrot import Parrot, serving
 from vyomo_contracts.vocabulary import Broker, Exchange, InstrumentKind
 from vyomo_ledger.testing import create_account
-from vyomo_service_kit.clock import SystemClock
+from vyomo_service_kit.clock import INDIA, SystemClock
 from vyomo_service_kit.database import Database, open_database
 
 
@@ -29,13 +29,15 @@ def rows(file: IO[bytes]) -> Iterator[Listed | None]:
         if "bad" in row:
             yield None
             continue
+        expiry = row.get("expiry")
         yield Listed(
-            exchange=Exchange.NSE,
+            exchange=Exchange.NSE if expiry is None else Exchange.NFO,
             symbol=str(row["symbol"]),
             trading_symbol=f"{row['symbol']}-EQ",
             token=str(row["token"]),
             name="A company",
-            kind=InstrumentKind.EQUITY,
+            kind=InstrumentKind.EQUITY if expiry is None else InstrumentKind.FUTURE,
+            expiry=None if expiry is None else date.fromisoformat(str(expiry)),
             lot_size=1,
             tick_size=Decimal("0.05"),
         )
@@ -43,6 +45,10 @@ def rows(file: IO[bytes]) -> Iterator[Listed | None]:
 
 def company(number: int, **changes: object) -> dict[str, object]:
     return {"symbol": f"S{number}", "token": number, **changes}
+
+
+def future(number: int, expiry: date) -> dict[str, object]:
+    return {"symbol": f"F{number}", "token": 1000 + number, "expiry": expiry.isoformat()}
 
 
 class MovedClock(SystemClock):
@@ -82,6 +88,9 @@ class Desk:
         self.clock.moved += 86_400
         self.broker.say(200, list(listed))
         await self.master().run_once()
+
+    def day(self, ahead: int) -> date:
+        return (self.clock.now().astimezone(INDIA) + timedelta(days=ahead)).date()
 
     async def known(self) -> dict[str, str]:
         async with self.database.connection() as connection:
@@ -159,6 +168,47 @@ async def test_list_that_cannot_be_whole_leaves_yesterdays_in_use(
     state = await desk.state()
     assert state["problem"] == why
     assert state["loaded_at"] < state["looked_at"]
+
+
+async def test_list_that_lost_one_exchange_is_refused_however_long_the_rest_is(desk: Desk) -> None:
+    futures = [future(number, desk.day(30)) for number in range(200)]
+    await desk.load(*(company(number) for number in range(20)), *futures)
+    before = await desk.known()
+
+    await desk.load(*(company(number) for number in range(13)), *futures)
+
+    assert await desk.known() == before
+    assert (await desk.state())["problem"] == "NSE EQUITY: 13 instruments, 20 before it"
+
+
+async def test_contracts_that_have_expired_are_not_missed(desk: Desk) -> None:
+    companies = [company(number) for number in range(200)]
+    last_day = desk.day(1)
+    await desk.load(*companies, *(future(number, last_day) for number in range(40)))
+
+    await desk.load(*companies)
+
+    assert sorted(await desk.known()) == sorted(str(each["symbol"]) for each in companies)
+    assert (await desk.state())["problem"] is None
+
+
+async def test_few_instruments_of_a_kind_may_go(desk: Desk) -> None:
+    companies = [company(number) for number in range(40)]
+    await desk.load(*companies, *(future(number, desk.day(30)) for number in range(5)))
+
+    await desk.load(*companies)
+
+    assert len(await desk.known()) == 40
+
+
+async def test_operator_takes_a_shorter_list_by_forgetting_the_one_before_it(desk: Desk) -> None:
+    await desk.load(*(company(number) for number in range(40)))
+    async with desk.database.connection() as connection:
+        await connection.execute("DELETE FROM market.masters WHERE broker = 'zerodha'")
+
+    await desk.load(company(1))
+
+    assert await desk.known() == {"S1": "1"}
 
 
 async def test_broker_that_is_down_is_tried_again_and_then_used(desk: Desk) -> None:

@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from vyomo_broker_kit.instruments.listed import Listed
 from vyomo_contracts.vocabulary import Broker
+from vyomo_service_kit.clock import INDIA
 from vyomo_service_kit.database import Database
 
 _COLUMNS: Final = (
@@ -28,6 +29,8 @@ _COLUMNS: Final = (
 _LIST: Final = ", ".join(_COLUMNS)
 SMALLEST_SHARE: Final = 0.7
 """Of the list before it. On an expiry day some ten percent of all contracts go; a list of much less is broken."""
+SMALLEST_JUDGED: Final = 20
+"""Instruments of one kind on one exchange that are judged by themselves: of fewer, some may go on any day."""
 _ROWS_AT_ONCE: Final = 250
 """They are read beside the loop, which orders go through."""
 
@@ -43,6 +46,19 @@ SELECT EXISTS (
 _BEFORE: Final = "SELECT listed FROM market.masters WHERE broker = $1"
 # A list that names an instrument twice is read as it stands: the last one counts.
 _NEW: Final = "SELECT count(DISTINCT (exchange, symbol)) FROM pg_temp.staged"
+# A list can be long and yet lack a whole exchange. Contracts that have expired since are not missed.
+_SHRUNKEN: Final = """
+SELECT before.exchange, before.kind, coalesce(staged.listed, 0) AS listed, before.listed AS before
+FROM (
+    SELECT exchange, kind, count(*) AS listed FROM market.listings JOIN market.masters m USING (broker)
+    WHERE broker = $1 AND m.loaded_at IS NOT NULL AND (expiry IS NULL OR expiry >= $2) GROUP BY exchange, kind
+) before
+LEFT JOIN (
+    SELECT exchange, kind, count(DISTINCT symbol) AS listed FROM pg_temp.staged GROUP BY exchange, kind
+) staged USING (exchange, kind)
+WHERE before.listed >= $3 AND coalesce(staged.listed, 0) < before.listed * $4::float8
+ORDER BY before.listed DESC LIMIT 1
+"""
 _MERGE: Final = f"""
 INSERT INTO market.listings AS l (broker, {_LIST})
 SELECT DISTINCT ON (exchange, symbol) $1, {_LIST} FROM pg_temp.staged ORDER BY exchange, symbol, ctid DESC
@@ -98,7 +114,7 @@ async def merge(database: Database, broker: Broker, rows: Iterator[Listed | None
     """`rows` are read once; None stands for one that could not be understood.
 
     Raises:
-        RefusedMasterError: too few rows, or too many that are bad.
+        RefusedMasterError: too few rows, in all or of one kind on one exchange, or too many that are bad.
     """
     skipped = 0
 
@@ -121,6 +137,13 @@ async def merge(database: Database, broker: Broker, rows: Iterator[Listed | None
         before: int = await connection.fetchval(_BEFORE, broker) or 0
         if listed < max(1, before * SMALLEST_SHARE):
             raise RefusedMasterError(f"{listed} instruments, {before} before it")
+        lost = await connection.fetchrow(
+            _SHRUNKEN, broker, at.astimezone(INDIA).date(), SMALLEST_JUDGED, SMALLEST_SHARE
+        )
+        if lost is not None:
+            raise RefusedMasterError(
+                f"{lost['exchange']} {lost['kind']}: {lost['listed']} instruments, {lost['before']} before it"
+            )
         if skipped > listed:
             raise RefusedMasterError(f"{skipped} of {listed + skipped} rows could not be understood")
         await connection.execute("ANALYZE pg_temp.staged")
