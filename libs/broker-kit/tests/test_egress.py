@@ -232,6 +232,18 @@ async def test_address_that_is_not_this_machines_has_sent_nothing(broker: TlsBro
     assert broker.peers == []
 
 
+async def test_no_path_leaves_the_brokers_root(broker: TlsBroker, tmp_path: Path) -> None:
+    (tmp_path / "other").mkdir()
+    async with (
+        tls_broker(tmp_path / "other") as other,
+        OrderTransport(f"https://localhost:{broker.port}", total_seconds=3, verify=broker.trust) as way,
+    ):
+        answer = await way.call("POST", f"https://localhost:{other.port}/orders", form={})
+
+    assert isinstance(answer, NotSent)
+    assert (broker.peers, other.peers) == ([], [])
+
+
 async def test_proxies_of_the_environment_are_ignored(
     broker: TlsBroker, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -95,7 +95,10 @@ class OrderTransport:
         headers: Mapping[str, str] | None = None,
         urgent: bool = False,
     ) -> Answer | NotSent | Unknown:
-        """Make the request once. Never raises for what the network or the broker does."""
+        """Make the request once, to the broker's own root alone. Never raises for what the network or the broker does."""
+        if not path.startswith("/"):
+            # A whole URL would leave for its own host, with the account's token.
+            return NotSent("a path that leaves the broker's root")
         client = self._urgent if urgent else self._entries
         begun = _Begun()
         try:
