@@ -58,6 +58,7 @@ def take(state: Path) -> None:
             page.evaluate("theme => localStorage.setItem('vyomo.theme', theme)", theme)
             photograph(page, f"{url}/broker-management?account=1", IMAGES / f"broker-management-{theme}.png")
             photograph_market(page, url, IMAGES / f"market-{theme}.png")
+            photograph(page, f"{url}/risk", IMAGES / f"risk-{theme}.png")
             photograph(page, f"{url}/settings", IMAGES / f"settings-{theme}.png")
         browser.close()
 

@@ -18,6 +18,11 @@ export type Trade = Schemas["TradeView"];
 export type OrderEvent = Schemas["OrderEventView"];
 export type SignedIn = Schemas["SignedInAnswer"];
 export type RiskState = Schemas["RiskStateAnswer"];
+export type Control = Schemas["ControlView"];
+export type KillBody = Schemas["KillBody"];
+export type RiskLimits = Schemas["RiskLimitsView"];
+export type Limits = Schemas["RiskLimitsAnswer"];
+export type Exit = Schemas["ExitView"];
 export type ListedSession = Schemas["ListedSessionView"];
 export type Broker = Schemas["Broker"];
 export type BrokerView = Schemas["BrokerView"];
@@ -155,6 +160,14 @@ export const api = {
     ).then((answer) => answer.candles);
   },
   risk: () => call<RiskState>("GET", "/api/risk/state"),
-  kill: (state: "HALTED" | "ACTIVE", reason: string) =>
-    call<RiskState>("POST", "/api/risk/kill", { scope: "global", state, reason }),
+  kill: (body: KillBody) => call<RiskState>("POST", "/api/risk/kill", body),
+  /** Of one account, or of all. */
+  limits: (accountId?: number) => call<Limits>("GET", `/api/risk/limits?${query({ accountId })}`),
+  setLimits: (body: RiskLimits, accountId?: number) =>
+    call<Limits>("PUT", `/api/risk/limits?${query({ accountId })}`, body),
+  exitAll: (key: string, accountId?: number) =>
+    call<{ complete: boolean; exits: Exit[] }>("POST", "/api/risk/exit-all", {
+      key,
+      ...(accountId !== undefined && { accountId }),
+    }),
 };

@@ -1,4 +1,4 @@
-import { ChartCandlestick, Link as LinkIcon, PanelLeft, Settings2 } from "lucide-react";
+import { ChartCandlestick, Link as LinkIcon, PanelLeft, Settings2, ShieldAlert } from "lucide-react";
 import { type ReactNode, useEffect, useState } from "react";
 import { Link, useLocation } from "wouter";
 import type { SignedIn } from "../api/client";
@@ -10,6 +10,7 @@ import { TopBar } from "./TopBar";
 const PAGES = [
   { path: "/broker-management", name: "Broker Integration", icon: LinkIcon },
   { path: "/market", name: "Market", icon: ChartCandlestick },
+  { path: "/risk", name: "Risk", icon: ShieldAlert },
   { path: "/settings", name: "Settings", icon: Settings2 },
 ] as const;
 

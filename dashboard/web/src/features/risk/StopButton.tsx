@@ -19,7 +19,7 @@ export function StopButton() {
   const stop = () => {
     setBusy(true);
     api
-      .kill("HALTED", "stopped from the dashboard")
+      .kill({ scope: "global", state: "HALTED", reason: "stopped from the dashboard" })
       .then(
         () => {
           void queries.invalidateQueries({ queryKey: ["risk"] });

@@ -15,7 +15,7 @@ export function TradingBanner() {
   if (controls.length === 0) return null;
   const own = controls.find((each) => each.scope === "global" && each.cause === "SWITCH");
   const release = () =>
-    api.kill("ACTIVE", reason).then(
+    api.kill({ scope: "global", state: "ACTIVE", reason }).then(
       () => {
         setReason("");
         void queries.invalidateQueries({ queryKey: ["risk"] });
