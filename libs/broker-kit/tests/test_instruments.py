@@ -1,5 +1,6 @@
 """A broker's list over a real server and a real record: taken whole or not at all, and never a reason to stop."""
 
+import asyncio
 import io
 import json
 from collections.abc import AsyncGenerator, Iterator
@@ -16,7 +17,7 @@ from hypothesis import strategies as st
 from vyomo_broker_kit.instruments.json_rows import json_rows
 from vyomo_broker_kit.instruments.listed import BadRowError, Listed
 from vyomo_broker_kit.instruments.master import InstrumentMaster, is_due
-from vyomo_broker_kit.testing.parrot import Parrot, serving
+from vyomo_broker_kit.testing.parrot import Parrot, listening, serving
 from vyomo_contracts.vocabulary import Broker, Exchange, InstrumentKind
 from vyomo_ledger.testing import create_account
 from vyomo_service_kit.clock import INDIA, SystemClock
@@ -209,6 +210,19 @@ async def test_operator_takes_a_shorter_list_by_forgetting_the_one_before_it(des
     await desk.load(company(1))
 
     assert await desk.known() == {"S1": "1"}
+
+
+async def test_answer_that_does_not_say_where_it_ends_is_not_taken(desk: Desk) -> None:
+    async def close_after(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n" + json.dumps([company(1)]).encode())
+
+    async with listening(close_after) as port:
+        desk.broker.url = f"http://127.0.0.1:{port}"
+        await desk.master().run_once()
+
+    assert await desk.known() == {}
+    assert (await desk.state())["problem"] == "an answer that does not say where it ends"
 
 
 async def test_broker_that_is_down_is_tried_again_and_then_used(desk: Desk) -> None:

@@ -46,6 +46,9 @@ async def _download(url: str, headers: Mapping[str, str], file: IO[bytes]) -> No
     ):
         if response.status_code != 200:
             raise NoMasterError(f"status {response.status_code}")
+        if not {"content-length", "transfer-encoding"} & set(response.headers):
+            # Its end is where the connection ends: a broken one would look whole.
+            raise NoMasterError("an answer that does not say where it ends")
         size = 0
         async for part in response.aiter_bytes():
             size += len(part)
