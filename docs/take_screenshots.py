@@ -59,6 +59,7 @@ def take(state: Path) -> None:
             photograph(page, f"{url}/broker-management?account=1", IMAGES / f"broker-management-{theme}.png")
             photograph_market(page, url, IMAGES / f"market-{theme}.png")
             photograph(page, f"{url}/risk", IMAGES / f"risk-{theme}.png")
+            photograph(page, f"{url}/audit", IMAGES / f"audit-{theme}.png")
             photograph(page, f"{url}/settings", IMAGES / f"settings-{theme}.png")
         browser.close()
 

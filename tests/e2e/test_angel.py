@@ -4,7 +4,7 @@ import httpx
 import pytest
 
 from tests.e2e.conftest import System
-from tests.e2e.support import far_price, finished, place, read, until
+from tests.e2e.support import far_price, finished, order_body, place, read, until
 
 
 @pytest.fixture(scope="module")
@@ -85,12 +85,17 @@ def test_option_by_our_name_and_a_stop_at_the_market(api: httpx.Client, angel: i
 
 
 def test_what_angel_one_does_not_take_is_refused_in_words(api: httpx.Client, angel: int) -> None:
-    order = place(api, angel, orderType="LIMIT", price=far_price(api), validity="IOC")
+    ioc = order_body(orderType="LIMIT", price=far_price(api), validity="IOC")
+    before = len(api.get(f"/api/brokers/accounts/{angel}/orders").json()["orders"])
 
-    done = finished(api, angel, order["orderId"], seconds=20)
+    refused = api.post(f"/api/brokers/accounts/{angel}/orders", json=ioc)
 
-    assert done["status"] == "REJECTED"
-    assert "IOC" in done["reason"]
+    assert refused.status_code == 422
+    assert (refused.json()["error"]["code"], refused.json()["error"]["field"]) == (
+        "VALIDITY_NOT_ALLOWED",
+        "validity",
+    )
+    assert len(api.get(f"/api/brokers/accounts/{angel}/orders").json()["orders"]) == before
 
 
 def test_session_that_ends_is_begun_again_without_its_user(

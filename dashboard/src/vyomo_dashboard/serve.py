@@ -17,7 +17,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from vyomo_dashboard import build
 
-ROUTES: Final = frozenset({"/broker-management", "/market", "/risk", "/settings", "/sign-in"})
+ROUTES: Final = frozenset({"/audit", "/broker-management", "/market", "/risk", "/settings", "/sign-in"})
 """Addresses of the page itself, where a reload must find it. Anything else is the API's to answer."""
 ASSETS: Final = "/assets/"
 _SECURITY: Final = {

@@ -22,13 +22,13 @@ async def angel() -> AsyncIterator[Parrot]:
 
 @pytest.fixture
 async def transport(angel: Parrot) -> AsyncIterator[OrderTransport]:
-    async with OrderTransport(angel.url, total_seconds=0.5) as transport:
+    async with OrderTransport(angel.url, total_seconds=2) as transport:
         yield transport
 
 
 @pytest.fixture
 async def routes(angel: Parrot) -> AsyncIterator[Routes]:
-    async with Routes({Environment.LIVE: angel.url}, call_seconds=0.5) as routes:
+    async with Routes({Environment.LIVE: angel.url}, call_seconds=2) as routes:
         yield routes
 
 

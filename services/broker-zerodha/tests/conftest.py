@@ -23,13 +23,13 @@ def signed_in() -> SignedIn:
 
 @pytest.fixture
 async def transport(kite: KiteServer) -> AsyncIterator[OrderTransport]:
-    async with OrderTransport(kite.url, total_seconds=0.5) as transport:
+    async with OrderTransport(kite.url, total_seconds=2) as transport:
         yield transport
 
 
 @pytest.fixture
 async def routes(kite: KiteServer) -> AsyncIterator[Routes]:
-    async with Routes({Environment.LIVE: kite.url}, call_seconds=0.5) as routes:
+    async with Routes({Environment.LIVE: kite.url}, call_seconds=2) as routes:
         yield routes
 
 

@@ -46,7 +46,10 @@ def test_every_operation_shows_an_answer_that_fits_its_type():
     for name, operation in operations():
         successes = [answer for status, answer in operation["responses"].items() if status.startswith("2")]
         assert successes, name
-        content = successes[0]["content"]["application/json"]
+        content = successes[0]["content"].get("application/json")
+        if content is None:
+            assert "text/csv" in successes[0]["content"], name
+            continue
         view = VIEWS[content["schema"]["$ref"].rpartition("/")[2]]
         decoded = msgspec.convert(content["example"], view, strict=False)
         assert content["example"]["success"] is True, name
@@ -67,8 +70,8 @@ def test_an_unconfirmed_cancellation_has_its_own_shape():
 def refusals(operation: dict[str, Any]) -> Iterator[tuple[str, str, dict[str, Any]]]:
     """Status, code and answer of everything an operation says it may be refused with."""
     for status, response in operation["responses"].items():
-        content = response["content"]["application/json"]
-        if content["schema"]["$ref"].endswith(f"/{ErrorAnswer.__name__}"):
+        content = response["content"].get("application/json")
+        if content is not None and content["schema"]["$ref"].endswith(f"/{ErrorAnswer.__name__}"):
             for code, shown in content["examples"].items():
                 yield status, code, shown["value"]
 

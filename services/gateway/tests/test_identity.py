@@ -70,6 +70,8 @@ OTHER_USER: dict[tuple[str, str], int] = {
     ("GET", "/api/instruments/{exchange}/{symbol}/candles"): 200,
     ("GET", "/api/quotes"): 200,
     ("GET", "/api/events"): 200,
+    ("GET", "/api/audit/events"): 200,
+    ("GET", "/api/audit/events.csv"): 200,
     ("GET", "/api/risk/limits"): 404,
     ("PUT", "/api/risk/limits"): 404,
     ("GET", "/api/risk/state"): 200,

@@ -22,6 +22,7 @@ export type Control = Schemas["ControlView"];
 export type KillBody = Schemas["KillBody"];
 export type RiskLimits = Schemas["RiskLimitsView"];
 export type Limits = Schemas["RiskLimitsAnswer"];
+export type AuditEntry = Schemas["AuditEntryView"];
 export type Exit = Schemas["ExitView"];
 export type ListedSession = Schemas["ListedSessionView"];
 export type Broker = Schemas["Broker"];
@@ -159,6 +160,12 @@ export const api = {
       `/api/instruments/${exchange}/${encodeURIComponent(symbol)}/candles?${parameters}`,
     ).then((answer) => answer.candles);
   },
+  /** A page, newest first; `cursor` of the one before it goes on. */
+  audit: (asked: Record<string, string>, cursor: string) =>
+    call<{ entries: AuditEntry[]; nextCursor?: string }>(
+      "GET",
+      `/api/audit/events?${query({ ...asked, limit: 100, ...(cursor && { cursor }) })}`,
+    ),
   risk: () => call<RiskState>("GET", "/api/risk/state"),
   kill: (body: KillBody) => call<RiskState>("POST", "/api/risk/kill", body),
   /** Of one account, or of all. */

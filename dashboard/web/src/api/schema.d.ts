@@ -4,6 +4,46 @@
  */
 
 export interface paths {
+    "/api/audit/events": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Everything that was recorded of your orders, limits and accounts, newest first
+         * @description All events of an order with every detail: `GET /api/brokers/accounts/{accountId}/orders/{orderId}/events`.
+         */
+        get: operations["list_entries_api_audit_events_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/audit/events.csv": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The same as CSV, all pages
+         * @description Prices as they are recorded. A text that a spreadsheet would run as a formula begins with an apostrophe.
+         */
+        get: operations["export_entries_api_audit_events_csv_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/auth/link": {
         parameters: {
             query?: never;
@@ -696,6 +736,41 @@ export interface components {
         AskedView: {
             bodyHash: string;
             idempotencyKey: string;
+        };
+        /** AuditAnswer */
+        AuditAnswer: {
+            entries: components["schemas"]["AuditEntryView"][];
+            nextCursor?: string;
+            /**
+             * @default true
+             * @enum {unknown}
+             */
+            success: true;
+        };
+        /** AuditEntryView */
+        AuditEntryView: {
+            accountId: number | null;
+            address: string | null;
+            averagePrice: number | null;
+            brokerAnswer: string | null;
+            component: string | null;
+            detail: string | null;
+            exchange: string | null;
+            filledQuantity: number | null;
+            keyId: string | null;
+            orderId: string | null;
+            price: number | null;
+            quantity: number | null;
+            reason: string | null;
+            reasonCode: string | null;
+            /** Format: date-time */
+            recordedAt: string;
+            sequence: number;
+            state: string | null;
+            symbol: string | null;
+            transactionType: string | null;
+            type: string;
+            userId: string | null;
         };
         /**
          * Broker
@@ -1783,6 +1858,193 @@ export interface components {
 }
 export type $defs = Record<string, never>;
 export interface operations {
+    list_entries_api_audit_events_get: {
+        parameters: {
+            query?: {
+                /** @description Rows a page, at most 500 */
+                limit?: number;
+                /** @description `nextCursor` of the page before */
+                cursor?: string | null;
+                accountId?: number | null;
+                orderId?: string | null;
+                symbol?: string | null;
+                /** @description How the type begins: order, order.filled, risk, account */
+                type?: string | null;
+                /** @description A key's id, or a service */
+                actor?: string | null;
+                from?: string | null;
+                /** @description Without this moment itself */
+                to?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "entries": [
+                     *         {
+                     *           "accountId": 1,
+                     *           "address": null,
+                     *           "averagePrice": 1503.6,
+                     *           "brokerAnswer": null,
+                     *           "component": "worker-paper",
+                     *           "detail": null,
+                     *           "exchange": "NSE",
+                     *           "filledQuantity": 10,
+                     *           "keyId": null,
+                     *           "orderId": "PAPER_01JKWQ5ZP5W5FZ5Q1B6X9Y3T7C",
+                     *           "price": null,
+                     *           "quantity": 10,
+                     *           "reason": null,
+                     *           "reasonCode": null,
+                     *           "recordedAt": "2026-02-12T08:05:58.804Z",
+                     *           "sequence": 4295232768,
+                     *           "state": "FILLED",
+                     *           "symbol": "RELIANCE",
+                     *           "transactionType": "BUY",
+                     *           "type": "order.filled",
+                     *           "userId": null
+                     *         }
+                     *       ],
+                     *       "nextCursor": "djE6NDI5NTIzMjc2OA",
+                     *       "success": true
+                     *     }
+                     */
+                    "application/json": components["schemas"]["AuditAnswer"];
+                };
+            };
+            /** @description UNAUTHENTICATED */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description SCOPE_MISSING or FOREIGN_PAGE or USER_MISMATCH */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description UNKNOWN_FIELD or INVALID_FIELD */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description INTERNAL_ERROR */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description RECORD_UNAVAILABLE */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    export_entries_api_audit_events_csv_get: {
+        parameters: {
+            query?: {
+                accountId?: number | null;
+                orderId?: string | null;
+                symbol?: string | null;
+                /** @description How the type begins: order, order.filled, risk, account */
+                type?: string | null;
+                /** @description A key's id, or a service */
+                actor?: string | null;
+                from?: string | null;
+                /** @description Without this moment itself */
+                to?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description At most 100000 lines after their names; narrow them by time to get more */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/csv": string;
+                };
+            };
+            /** @description UNAUTHENTICATED */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description SCOPE_MISSING or FOREIGN_PAGE or USER_MISMATCH */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description UNKNOWN_FIELD or INVALID_FIELD */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description INTERNAL_ERROR */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description RECORD_UNAVAILABLE */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
     sign_in_api_auth_link_post: {
         parameters: {
             query?: never;

@@ -9,6 +9,7 @@ import { Shell } from "./Shell";
 import { SignIn } from "./SignIn";
 
 const Market = lazy(() => import("../features/market/Market"));
+const Audit = lazy(() => import("../features/audit/Audit"));
 const Risk = lazy(() => import("../features/risk/Risk"));
 
 type State = { is: "asking" } | { is: "out" } | { is: "away"; why: string } | { is: "in"; who: SignedIn };
@@ -61,6 +62,7 @@ export function App() {
           <Route path="/broker-management" component={BrokerManagement} />
           <Route path="/market" component={Market} />
           <Route path="/risk" component={Risk} />
+          <Route path="/audit" component={Audit} />
           <Route path="/settings" component={Settings} />
           <Route>
             <Redirect to="/broker-management" />

@@ -1,4 +1,11 @@
-import { ChartCandlestick, Link as LinkIcon, PanelLeft, Settings2, ShieldAlert } from "lucide-react";
+import {
+  ChartCandlestick,
+  Link as LinkIcon,
+  PanelLeft,
+  ScrollText,
+  Settings2,
+  ShieldAlert,
+} from "lucide-react";
 import { type ReactNode, useEffect, useState } from "react";
 import { Link, useLocation } from "wouter";
 import type { SignedIn } from "../api/client";
@@ -11,6 +18,7 @@ const PAGES = [
   { path: "/broker-management", name: "Broker Integration", icon: LinkIcon },
   { path: "/market", name: "Market", icon: ChartCandlestick },
   { path: "/risk", name: "Risk", icon: ShieldAlert },
+  { path: "/audit", name: "Audit", icon: ScrollText },
   { path: "/settings", name: "Settings", icon: Settings2 },
 ] as const;
 

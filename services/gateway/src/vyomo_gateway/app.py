@@ -13,6 +13,7 @@ from starlette.types import ASGIApp
 
 from vyomo_gateway.accounts.capabilities import router as capabilities
 from vyomo_gateway.accounts.endpoints import router as accounts
+from vyomo_gateway.audit.endpoints import router as audit
 from vyomo_gateway.edge.docs_page import install_docs_page
 from vyomo_gateway.edge.documentation import install_openapi
 from vyomo_gateway.edge.errors import register_error_handlers
@@ -65,6 +66,7 @@ def create_app(services: Services) -> FastAPI:
         market,
         risk,
         events,
+        audit,
         system,
     ):
         app.include_router(router)

@@ -7,6 +7,7 @@ from starlette.types import ASGIApp
 
 from vyomo_gateway.accounts.service import AccountService
 from vyomo_gateway.app import create_asgi
+from vyomo_gateway.audit.service import AuditTrail
 from vyomo_gateway.commands import SOURCE, Commands, Envelopes
 from vyomo_gateway.events.feed import EventFeed
 from vyomo_gateway.events.hub import SessionHub
@@ -98,6 +99,7 @@ async def open_gateway(settings: GatewaySettings) -> AsyncGenerator[ASGIApp]:
             market=MarketService(records, quotes, Candles(bus, envelopes)),
             risk=RiskService(RiskCommands(bus, envelopes, timeout_seconds=settings.request_timeout_seconds)),
             events=events,
+            audit=AuditTrail(records),
             live=LiveService(hub, events, records, quotes),
             health=HealthService(bus, records),
         )

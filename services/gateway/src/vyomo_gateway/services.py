@@ -7,6 +7,7 @@ from fastapi import Depends
 from starlette.requests import HTTPConnection
 
 from vyomo_gateway.accounts.service import AccountService
+from vyomo_gateway.audit.service import AuditTrail
 from vyomo_gateway.events.reads import EventRecord
 from vyomo_gateway.events.service import LiveService
 from vyomo_gateway.identity.addresses import Origins
@@ -36,6 +37,7 @@ class Services:
     market: MarketService
     risk: RiskService
     events: EventRecord
+    audit: AuditTrail
     live: LiveService
     health: HealthService
 

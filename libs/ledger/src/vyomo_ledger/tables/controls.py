@@ -32,6 +32,18 @@ risk_limits = Table(
     schema="ledger",
 )
 
+account_events = Table(
+    "account_events",
+    metadata,
+    Column("sequence", BigInteger, primary_key=True),
+    Column("account_id", BigInteger, nullable=False),
+    Column("user_id", Text, nullable=False),
+    Column("type", Text, nullable=False),
+    Column("body", JSONB, nullable=False),
+    Column("recorded_at", INSTANT, nullable=False),
+    schema="ledger",
+)
+
 risk_events = Table(
     "risk_events",
     metadata,
