@@ -3,6 +3,7 @@ import os
 import signal
 import socket
 import stat
+from collections.abc import Collection
 from pathlib import Path
 
 import nats
@@ -11,7 +12,7 @@ from nats.aio.msg import Msg
 from nats.js.api import StreamConfig
 
 from vyomo_service_kit.embedded import AlreadyRunningError, EmbeddedNats
-from vyomo_service_kit.embedded.ports import LOOPBACK, is_port_free
+from vyomo_service_kit.embedded.ports import LOOPBACK, choose_port, is_port_free
 from vyomo_service_kit.embedded.processes import ProcessRecord, wait_until
 
 
@@ -50,6 +51,23 @@ async def test_acknowledged_messages_survive_a_kill(tmp_path: Path) -> None:
         await client.close()
 
     assert information.state.messages == 20
+
+
+def test_port_that_another_server_took_in_between_is_given_up(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with EmbeddedNats(tmp_path / "first") as first:
+        taken = [first.port]
+
+        def choose(preferred: int, *, avoid: Collection[int] = ()) -> int:
+            """As if it had been free when it was looked at."""
+            return taken.pop() if taken else choose_port(preferred, avoid=avoid)
+
+        monkeypatch.setattr("vyomo_service_kit.embedded.nats.choose_port", choose)
+        with EmbeddedNats(tmp_path / "second") as second:
+            assert taken == []
+            assert second.port != first.port
+            assert second.monitor("varz")["port"] == second.port
 
 
 def test_client_without_the_password_is_refused(tmp_path: Path) -> None:

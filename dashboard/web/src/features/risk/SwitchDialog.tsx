@@ -16,8 +16,7 @@ const TITLES = { HALTED: "Halt", REDUCING: "Only reduce", ACTIVE: "Release" } as
 const EFFECTS = {
   HALTED:
     "Every pending order is cancelled and new ones are refused until you release it. Open positions stay as they are.",
-  REDUCING:
-    "New orders are taken only where they reduce a position; pending orders that open one are cancelled.",
+  REDUCING: "New orders are taken only where they reduce a position. Orders at the broker stay there.",
   ACTIVE: "New orders are taken again, as far as nothing else holds them back.",
 } as const;
 

