@@ -112,7 +112,9 @@ def test_router_and_worker_stop_under_load(system: System, api: httpx.Client, ac
     for order_id in load.accepted:
         finished(api, account, order_id, seconds=40)
     after = deliveries(system)
-    assert after[0] - before[0] == after[1] - before[1]
+    # A doorbell is a hint: one that a stop caught may ring twice or not at all, and no order waits for it.
+    delivered, rung = after[0] - before[0], after[1] - before[1]
+    assert abs(delivered - rung) <= rung // 100, (delivered, rung)
     log = (system.state / "logs" / "supervisor.log").read_text()
     for service in ("order-router", "paper-exchange"):
         assert log.count(f"{service}: ended with code 0") >= STOPS_OF_EACH

@@ -180,6 +180,7 @@ class NatsOfCompose(EmbeddedNats):
     def _configuration(self) -> str:
         text = NATS_CONFIGURATION.read_text()
         for theirs, ours in (
+            ("server_name: vyomo", f'server_name: "{self.server_name}"'),
             ("port: 4222", f'listen: "127.0.0.1:{self.port}"'),
             ("http: 8222", f'http: "127.0.0.1:{self.monitor_port}"'),
             ('"/data"', json.dumps(str(self.directory / "jetstream"))),

@@ -98,7 +98,7 @@ class EmbeddedNats(EmbeddedServer):
         return f"nats://{user}:{quote(password, safe='')}@{LOOPBACK}:{self.port}"
 
     @property
-    def _server_name(self) -> str:
+    def server_name(self) -> str:
         """Of this installation alone: no other has its password."""
         return f"vyomo-{hashlib.sha256(self._password.encode()).hexdigest()[:12]}"
 
@@ -119,7 +119,7 @@ class EmbeddedNats(EmbeddedServer):
         interval = "always" if self._durable else '"2m"'
         return "\n".join(
             [
-                f'server_name: "{self._server_name}"',
+                f'server_name: "{self.server_name}"',
                 f'listen: "{LOOPBACK}:{self.port}"',
                 f'http: "{LOOPBACK}:{self.monitor_port}"',
                 "logtime_utc: true",  # as all other logs
@@ -147,7 +147,7 @@ class EmbeddedNats(EmbeddedServer):
         # between our choice and our server's start: its name tells.
         try:
             with socket.create_connection((LOOPBACK, self.port), timeout=_PING_SECONDS) as connection:
-                return f'"server_name":"{self._server_name}"'.encode() in connection.recv(_LONGEST_GREETING)
+                return f'"server_name":"{self.server_name}"'.encode() in connection.recv(_LONGEST_GREETING)
         except OSError:
             return False
 
