@@ -32,7 +32,7 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * The same as CSV, all pages
+         * The same as CSV, without pages
          * @description Prices as they are recorded. A text that a spreadsheet would run as a formula begins with an apostrophe.
          */
         get: operations["export_entries_api_audit_events_csv_get"];
@@ -1989,7 +1989,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description At most 100000 lines after their names; narrow them by time to get more */
+            /** @description Their names, then a line an entry */
             200: {
                 headers: {
                     [name: string]: unknown;

@@ -43,27 +43,21 @@ export default function Audit() {
       }
     >
       <form className="filters" aria-label="Filters" onSubmit={(event) => event.preventDefault()}>
-        <label>
-          <span className="unseen">Account</span>
-          <select {...field("accountId")}>
-            <option value="">All accounts</option>
-            {accounts?.map((each) => (
-              <option key={each.id} value={each.id}>
-                {nameOf(each)}
-              </option>
-            ))}
-          </select>
-        </label>
-        <label>
-          <span className="unseen">Kind</span>
-          <select {...field("type")}>
-            {Object.entries(KINDS).map(([value, name]) => (
-              <option key={value} value={value}>
-                {name}
-              </option>
-            ))}
-          </select>
-        </label>
+        <select aria-label="Account" {...field("accountId")}>
+          <option value="">All accounts</option>
+          {accounts?.map((each) => (
+            <option key={each.id} value={each.id}>
+              {nameOf(each)}
+            </option>
+          ))}
+        </select>
+        <select aria-label="Kind" {...field("type")}>
+          {Object.entries(KINDS).map(([value, name]) => (
+            <option key={value} value={value}>
+              {name}
+            </option>
+          ))}
+        </select>
         <input aria-label="Symbol" placeholder="Symbol" {...field("symbol")} />
         <input aria-label="Order" placeholder="Order id" {...field("orderId")} />
         <input aria-label="Who" placeholder="Key or service" {...field("actor")} />

@@ -1,14 +1,17 @@
 import { useQuery, useQueryClient } from "@tanstack/react-query";
 import { useState } from "react";
 import { api } from "../../api/client";
+import { useAccounts } from "../../app/selected";
 import { timeInIndia } from "../../format/times";
 import { notify } from "../../ui/toasts";
+import { causeOf, placeOf } from "./words";
 
 export const useRisk = () => useQuery({ queryKey: ["risk"], queryFn: api.risk });
 
 /** Over every page while somebody's switch holds trading back: who, when, why, and the way out. */
 export function TradingBanner() {
   const { data } = useRisk();
+  const { data: accounts } = useAccounts();
   const queries = useQueryClient();
   const [reason, setReason] = useState("");
   const controls = data?.controls.filter((each) => each.state !== "ACTIVE") ?? [];
@@ -27,8 +30,7 @@ export function TradingBanner() {
       {controls.map((each) => (
         <p key={`${each.scope}:${each.id}:${each.cause}`}>
           <strong>{each.state === "HALTED" ? "Trading is halted" : "Positions may only be reduced"}</strong> (
-          {each.scope}
-          {each.id ? ` ${each.id}` : ""}) since {timeInIndia(each.changedAt)}: {each.reason}
+          {placeOf(each, accounts)}) since {timeInIndia(each.changedAt)} by {causeOf(each)}: {each.reason}
         </p>
       ))}
       {own && (

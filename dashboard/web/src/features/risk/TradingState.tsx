@@ -1,25 +1,16 @@
 import { useState } from "react";
-import type { Control } from "../../api/client";
-import { BROKER_NAMES, nameOf, useAccounts } from "../../app/selected";
+import { BROKER_NAMES, useAccounts } from "../../app/selected";
 import { timeInIndia } from "../../format/times";
 import { Panel } from "../../ui/Panel";
 import { SwitchDialog, type Switched } from "./SwitchDialog";
 import { useRisk } from "./TradingBanner";
-
-const WORDS = { ACTIVE: "Trading", REDUCING: "Only reducing", HALTED: "Halted" } as const;
-const CAUSES = {
-  SWITCH: "a switch",
-  DAILY_LOSS: "the day's loss limit",
-  BREAKER: "a circuit breaker",
-  DRIFT: "positions that nothing explains",
-} as const;
+import { accountName, causeOf, commonState, placeOf, STATES, type TradingStateName } from "./words";
 
 /** What each account may do now, what holds it back, and the switches for one, for a broker's, for all. */
 export function TradingState() {
   const { data, error, refetch, dataUpdatedAt } = useRisk();
   const { data: accounts } = useAccounts();
   const [asks, setAsks] = useState<Switched | null>(null);
-  const known = (id: number) => accounts?.find((each) => each.id === id);
   const brokers = [...new Set(data?.accounts.map((each) => each.broker))];
   const places: Switched[] = [
     { scope: "global", name: "All accounts" },
@@ -27,12 +18,6 @@ export function TradingState() {
       ? brokers.map((id): Switched => ({ scope: "broker", id, name: `All of ${BROKER_NAMES[id]}` }))
       : []),
   ];
-  const titleOf = (control: Control) =>
-    control.scope === "global"
-      ? "All accounts"
-      : control.scope === "broker"
-        ? `All of ${BROKER_NAMES[control.id as keyof typeof BROKER_NAMES] ?? control.id}`
-        : ((account) => (account ? nameOf(account) : `Account ${control.id}`))(known(Number(control.id)));
   return (
     <Panel title="Trading" error={error} onRetry={() => void refetch()} updatedAt={dataUpdatedAt}>
       <div className="scrolls">
@@ -50,23 +35,28 @@ export function TradingState() {
             {places.map((place) => (
               <tr key={place.name}>
                 <th scope="row">{place.name}</th>
-                <td />
+                <td>
+                  <State
+                    of={commonState(
+                      (data?.accounts ?? [])
+                        .filter((each) => place.scope === "global" || each.broker === place.id)
+                        .map((each) => each.state),
+                    )}
+                  />
+                </td>
                 <td>
                   <Buttons of={place} onAsk={setAsks} />
                 </td>
               </tr>
             ))}
             {data?.accounts.map((each) => {
-              const account = known(each.accountId);
-              const name = account ? nameOf(account) : `Account ${each.accountId}`;
+              const name = accountName(each.accountId, accounts);
               const place: Switched = { scope: "account", id: each.accountId, name };
               return (
                 <tr key={each.accountId}>
                   <th scope="row">{name}</th>
                   <td>
-                    <span className="badge" data-trading={each.state}>
-                      {WORDS[each.state]}
-                    </span>
+                    <State of={each.state} />
                   </td>
                   <td>
                     <Buttons of={place} onAsk={setAsks} />
@@ -83,9 +73,9 @@ export function TradingState() {
           <li key={`${each.scope}:${each.id}:${each.cause}`}>
             <span>
               <strong>
-                {titleOf(each)}: {WORDS[each.state]}
+                {placeOf(each, accounts)}: {STATES[each.state]}
               </strong>{" "}
-              by {each.everyone ? "the operator of this installation" : CAUSES[each.cause]}: {each.reason}
+              by {causeOf(each)}: {each.reason}
               <small className="muted">
                 {" "}
                 since {timeInIndia(each.changedAt)}, by {each.actor}
@@ -99,12 +89,12 @@ export function TradingState() {
                   setAsks({
                     scope: each.scope,
                     ...(each.id !== null && { id: each.scope === "account" ? Number(each.id) : each.id }),
-                    name: titleOf(each),
+                    name: placeOf(each, accounts),
                     state: "ACTIVE",
                   })
                 }
               >
-                Release<span className="unseen"> {titleOf(each)}</span>
+                Release<span className="unseen"> {placeOf(each, accounts)}</span>
               </button>
             )}
           </li>
@@ -112,6 +102,15 @@ export function TradingState() {
       </ul>
       {asks && <SwitchDialog of={asks} onClose={() => setAsks(null)} />}
     </Panel>
+  );
+}
+
+function State({ of }: { of: TradingStateName | null }) {
+  if (of === null) return <span className="muted">differs</span>;
+  return (
+    <span className="badge" data-trading={of}>
+      {STATES[of]}
+    </span>
   );
 }
 
