@@ -7,7 +7,6 @@ from starlette.responses import StreamingResponse
 
 from vyomo_gateway.audit.entries import AuditEntryView
 from vyomo_gateway.audit.examples import AUDIT
-from vyomo_gateway.audit.service import LARGEST_CSV
 from vyomo_gateway.edge.documentation import PARAMETER_ERRORS, answers
 from vyomo_gateway.edge.encoding import JsonResponse, View
 from vyomo_gateway.edge.paging import Paged, cursor_at
@@ -57,7 +56,7 @@ class AuditAnswer(View, frozen=True, kw_only=True):
 
 _CSV: Final[dict[int | str, dict[str, Any]]] = {
     200: {
-        "description": f"At most {LARGEST_CSV} lines after their names; narrow them by time to get more",
+        "description": "Their names, then a line an entry",
         "content": {"text/csv": {"schema": {"type": "string"}}},
     }
 }
@@ -79,7 +78,7 @@ async def list_entries(page: Paged, asked: Asked, caller: CurrentCaller, service
 
 @router.get(
     "/events.csv",
-    summary="The same as CSV, all pages",
+    summary="The same as CSV, without pages",
     response_model=None,
     response_class=CsvResponse,
     responses=answers(AuditAnswer, AUDIT, *PARAMETER_ERRORS) | _CSV,

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from functools import cache
 from typing import Any, Final
 
-from sqlalchemy import Select, Table, bindparam, cast, func, literal, null, select, union_all
+from sqlalchemy import Select, Table, bindparam, cast, func, null, select, union_all
 from sqlalchemy.dialects.postgresql import JSONB, TEXT
 from sqlalchemy.types import BigInteger
 
@@ -47,7 +47,6 @@ def _of_table(table: Table, given: frozenset[str]) -> _Rows:
             c.recorded_at,
             cast(c.body, TEXT).label("body"),
             account.label("account_id"),
-            literal(table.name).label("of"),
         )
         .where(c.user_id == bindparam("user_id"), c.sequence < bindparam("before"))
         .order_by(c.sequence.desc())
