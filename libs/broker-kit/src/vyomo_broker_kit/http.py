@@ -46,6 +46,7 @@ class OrderTransport:
     ) -> None:
         self._total_seconds = total_seconds
         source = None if egress is None else egress.source_address
+        self._way = "" if egress is None else f"from {source}: " if source else "relay: "
         relay = None if egress is None else _relay(egress)
 
         def client() -> httpx.AsyncClient:
@@ -118,18 +119,15 @@ class OrderTransport:
                     body += part
                     if len(body) > LARGEST_ANSWER:
                         return Unknown(f"an answer of more than {LARGEST_ANSWER} bytes")
-        except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout) as error:
-            return NotSent(_name(error))
-        except httpx.ProxyError as error:
-            return Unknown(_name(error)) if begun.is_begun else NotSent(f"relay: {_refusal(error)}")
         except (httpx.HTTPError, httpx.InvalidURL, TimeoutError, OSError) as error:
-            return Unknown(_name(error)) if begun.is_begun else NotSent(_name(error))
+            return Unknown(_name(error)) if begun.is_begun else NotSent(self._way + _name(error))
         return Answer(response.status_code, bytes(body))
 
 
 def _name(error: Exception) -> str:
-    """The kind of error alone: its text may hold a URL with credentials."""
-    return type(error).__name__
+    """The kind of error alone, or the status that a relay refused with: the text may hold a URL with credentials."""
+    said = str(error).split(" ", 1)[0] if isinstance(error, httpx.ProxyError) else ""
+    return said if said.isdigit() else type(error).__name__
 
 
 class _Begun:
@@ -155,9 +153,3 @@ def _relay(egress: Egress) -> httpx.Proxy | None:
         else (egress.relay_user, password.get_secret_value())
     )
     return httpx.Proxy(url, auth=auth)
-
-
-def _refusal(error: httpx.ProxyError) -> str:
-    """What the relay said, in a word: `407`, or the kind of error."""
-    said = str(error).split(" ", 1)[0]
-    return said if said.isdigit() else _name(error)
