@@ -8,8 +8,8 @@ import httpx
 import pytest
 
 from tests.e2e.conftest import System
-from vyomo_broker_angel.instruments import EXCHANGES
 from vyomo_broker_angel.instruments import listed as angel_listed
+from vyomo_broker_angel.mapping import EXCHANGES
 from vyomo_broker_kit.instruments.listed import Listed
 from vyomo_broker_zerodha.instruments import listed as kite_listed
 

@@ -124,7 +124,7 @@ CAPABILITIES: Final[Mapping[Broker, BrokerCapabilities]] = {
         ),
         BrokerCapabilities(
             broker=Broker.ANGEL,
-            # Whether SmartAPI counts MCX orders in lots or in units is nowhere said.
+            # Without MCX: whether SmartAPI counts in lots or in units of goods there is nowhere said, and the difference is a hundredfold.
             exchanges=(Exchange.NSE, Exchange.NFO, Exchange.BSE, Exchange.BFO),
             order_types=tuple(OrderType),
             products=tuple(Product),

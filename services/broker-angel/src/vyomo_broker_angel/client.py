@@ -29,8 +29,9 @@ from vyomo_broker_kit.port import (
     UnreadableError,
 )
 from vyomo_broker_kit.routes import Routes
+from vyomo_contracts.capabilities import CAPABILITIES
 from vyomo_contracts.orders import Order, OrderModification
-from vyomo_contracts.vocabulary import Exchange, Validity
+from vyomo_contracts.vocabulary import Broker, Exchange, Validity
 from vyomo_service_kit.clock import Clock
 
 PREPARE_SECONDS: Final = 1.5
@@ -69,14 +70,10 @@ class SmartPort:
         self._clock = clock
 
     async def place(self, order: Order, *, urgent: bool = False) -> Outcome:
-        if order.validity is Validity.IOC:
-            return Refused("IOC_NOT_OFFERED", "Angel One takes no IOC order of programs since 2026; use DAY")
-        return await self._send(order, None, urgent=urgent)
+        return _refusal(order.validity) or await self._send(order, None, urgent=urgent)
 
     async def modify(self, order: Order, changes: OrderModification) -> Outcome:
-        if changes.validity is Validity.IOC:
-            return Refused("IOC_NOT_OFFERED", "Angel One takes no IOC order of programs since 2026; use DAY")
-        return await self._send(order, changes, urgent=True)
+        return _refusal(changes.validity) or await self._send(order, changes, urgent=True)
 
     async def cancel(self, order: Order) -> Outcome:
         return await self._call(order, "cancelOrder", mapping.cancel_body(order), urgent=True)
@@ -212,6 +209,13 @@ class SmartPort:
             raise UnreadableError(f"{path}: no sandbox")
         answer = await transport.call(method, path, json=body, headers=_headers(access), urgent=True)
         return content_of(answer, path, content)
+
+
+def _refusal(validity: Validity | None) -> Refused | None:
+    """The router refuses such an order before it is recorded; one that stands in the record must not be sent as another."""
+    if validity in {None, *CAPABILITIES[Broker.ANGEL].validities}:
+        return None
+    return Refused("IOC_NOT_OFFERED", "Angel One takes no IOC order of programs since 2026; use DAY")
 
 
 def content_of(answer: Answer | NotSent | Unknown, path: str, content: TypeAdapter[_Content]) -> _Content:

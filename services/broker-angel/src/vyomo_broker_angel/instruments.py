@@ -9,20 +9,18 @@ from datetime import date, datetime
 from decimal import Decimal, InvalidOperation
 from typing import IO, Final
 
+from vyomo_broker_angel.mapping import EXCHANGES
 from vyomo_broker_kit.instruments.json_rows import json_rows
 from vyomo_broker_kit.instruments.listed import BadRowError, Listed
+from vyomo_contracts.contract_names import future_symbol, monthly_series, option_symbol, weekly_series
 from vyomo_contracts.vocabulary import Exchange, InstrumentKind, OptionType
 
 LIVE_MASTER: Final = "https://margincalculator.angelone.in/OpenAPI_File/files/OpenAPIScripMaster.json"
 LONGEST_SYMBOL: Final = 64
-EXCHANGES: Final = frozenset({Exchange.NSE, Exchange.NFO, Exchange.BSE, Exchange.BFO})
-"""Those that orders are sent to."""
 _INDEX: Final = "AMXIDX"
 _SHARES: Final = "-EQ"
 _INDEX_TICK: Final = Decimal("0.05")
 _PAISE: Final = 100
-_MONTH_LETTERS: Final = "123456789OND"
-"""In the names of weekly contracts."""
 _FUTURES: Final = frozenset({"FUTSTK", "FUTIDX"})
 _OPTIONS: Final = frozenset({"OPTSTK", "OPTIDX"})
 
@@ -75,12 +73,13 @@ def _row(row: _Row, last: Mapping[_Month, date]) -> Listed:
     if word in _FUTURES | _OPTIONS:
         if expiry is None or not name:
             raise BadRowError("a contract without expiry or name")
-        kind, symbol = InstrumentKind.FUTURE, f"{name}{expiry:%y%b}FUT".upper()
+        kind, symbol = InstrumentKind.FUTURE, future_symbol(name, monthly_series(expiry))
         if word in _OPTIONS:
             kind, option_type = InstrumentKind.OPTION, OptionType(trading_symbol[-2:])
             strike = Decimal(_text(row, "strike")) / _PAISE
             is_last = last[_month(row, expiry)] == expiry
-            symbol = f"{name}{_expiry_text(expiry, is_last=is_last)}{strike.normalize():f}{option_type}"
+            series = monthly_series(expiry) if is_last else weekly_series(expiry)
+            symbol = option_symbol(name, series, strike, option_type)
     elif word == _INDEX:
         kind, symbol = InstrumentKind.INDEX, trading_symbol.upper()
     elif word == "":
@@ -105,12 +104,6 @@ def _row(row: _Row, last: Mapping[_Month, date]) -> Listed:
         lot_size=lot_size,
         tick_size=tick_size,
     )
-
-
-def _expiry_text(expiry: date, *, is_last: bool) -> str:
-    if is_last:
-        return f"{expiry:%y%b}".upper()
-    return f"{expiry:%y}{_MONTH_LETTERS[expiry.month - 1]}{expiry:%d}"
 
 
 def _month(row: _Row, expiry: date) -> _Month:

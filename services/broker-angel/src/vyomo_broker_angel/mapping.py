@@ -15,12 +15,20 @@ from vyomo_broker_angel.protection import protected_price
 from vyomo_broker_angel.session import INDIA
 from vyomo_broker_kit.exact import price_text
 from vyomo_broker_kit.port import BookEntry, FundsEntry, PositionEntry, TradeEntry
+from vyomo_contracts.capabilities import CAPABILITIES
 from vyomo_contracts.money import ZERO
 from vyomo_contracts.orders import Order, OrderModification
-from vyomo_contracts.vocabulary import Exchange, OrderState, OrderType, Product, TransactionType, Validity
+from vyomo_contracts.vocabulary import (
+    Broker,
+    Exchange,
+    OrderState,
+    OrderType,
+    Product,
+    TransactionType,
+    Validity,
+)
 
-EXCHANGES: Final = frozenset({Exchange.NSE, Exchange.BSE, Exchange.NFO, Exchange.BFO})
-"""MCX is left out: whether SmartAPI counts its quantities in lots or in units of goods is not documented, and the difference is a hundredfold."""
+EXCHANGES: Final = frozenset(CAPABILITIES[Broker.ANGEL].exchanges)
 _PRODUCTS: Final = {"DELIVERY": Product.CNC, "INTRADAY": Product.MIS, "CARRYFORWARD": Product.NRML}
 _WORD_OF_PRODUCT: Final = {product: word for word, product in _PRODUCTS.items()}
 _ORDER_TYPES: Final = {

@@ -5,11 +5,12 @@ from itertools import islice
 
 import pytest
 
+from vyomo_contracts.contract_names import option_symbol
 from vyomo_contracts.money import is_on_tick
-from vyomo_contracts.vocabulary import Exchange, InstrumentKind
+from vyomo_contracts.vocabulary import Exchange, InstrumentKind, OptionType
 from vyomo_paper_exchange.domain.calendar import holidays_of
 from vyomo_paper_exchange.domain.catalogue.built_in import built_in_catalogue, largest_order
-from vyomo_paper_exchange.domain.catalogue.expiries import expiries_from, option_symbol
+from vyomo_paper_exchange.domain.catalogue.expiries import expiries_from
 from vyomo_paper_exchange.domain.catalogue.generator import generated_instruments
 from vyomo_paper_exchange.domain.catalogue.ticks import tick_size
 from vyomo_paper_exchange.testing import NOON, listings_on
@@ -20,7 +21,7 @@ BY_KEY = {key: listing.instrument for key, listing in listings_on(SUNDAY).items(
 
 def expiries(rule: str, on: str, exchange: Exchange = Exchange.NFO) -> list[tuple[str, str]]:
     series = islice(expiries_from(rule, date.fromisoformat(on), holidays_of(exchange)), 3)
-    return [(each.day.isoformat(), each.label) for each in series]
+    return [(each.day.isoformat(), each.series) for each in series]
 
 
 def test_expiry_on_a_holiday_moves_to_the_previous_trading_day() -> None:
@@ -60,7 +61,7 @@ def test_unknown_expiry_rule_says_what_is_expected() -> None:
 def test_whole_strike_has_no_decimals_in_its_symbol() -> None:
     weekly = next(expiries_from("weekly:TUE", date(2026, 1, 6), holidays_of(Exchange.NFO)))
 
-    assert option_symbol("NIFTY", weekly, Decimal("25000.00"), "CE") == "NIFTY2610625000CE"  # pyright: ignore[reportArgumentType]
+    assert option_symbol("NIFTY", weekly.series, Decimal("25000.00"), OptionType.CE) == "NIFTY2610625000CE"
 
 
 def test_catalogue_lists_fifty_constituents_indices_futures_and_chains() -> None:

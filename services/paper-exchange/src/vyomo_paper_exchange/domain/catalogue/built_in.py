@@ -7,10 +7,11 @@ from decimal import Decimal
 from itertools import islice
 from typing import Final
 
+from vyomo_contracts.contract_names import future_symbol, option_symbol
 from vyomo_contracts.instruments import Instrument
 from vyomo_contracts.vocabulary import Exchange, InstrumentKind, OptionType
 from vyomo_paper_exchange.domain.calendar import holidays_of
-from vyomo_paper_exchange.domain.catalogue.expiries import Expiry, expiries_from, future_symbol, option_symbol
+from vyomo_paper_exchange.domain.catalogue.expiries import Expiry, expiries_from
 from vyomo_paper_exchange.domain.catalogue.ticks import TickRule, tick_size, to_tick
 from vyomo_paper_exchange.domain.market.options import OptionModel, forward_price, years_to_expiry
 from vyomo_paper_exchange.domain.tables import Row, in_force, rows_of
@@ -92,7 +93,7 @@ def _future(row: Row, spot: Decimal, expiry: Expiry, on: date) -> Instrument:
     return _contract(
         row,
         kind=InstrumentKind.FUTURE,
-        symbol=future_symbol(row["name"], expiry),
+        symbol=future_symbol(row["name"], expiry.series),
         expiry=expiry,
         tick=tick,
         reference=to_tick(forward_price(spot, on, expiry.day), tick),
@@ -112,7 +113,7 @@ def _chain(row: Row, spot: Decimal, expiry: Expiry, on: date) -> Iterator[Instru
             yield _contract(
                 row,
                 kind=InstrumentKind.OPTION,
-                symbol=option_symbol(row["name"], expiry, strike, option_type),
+                symbol=option_symbol(row["name"], expiry.series, strike, option_type),
                 expiry=expiry,
                 tick=tick,
                 reference=ticks * tick,

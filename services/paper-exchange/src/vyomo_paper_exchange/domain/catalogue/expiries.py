@@ -1,4 +1,4 @@
-"""Expiry days and Kite trading symbols: market.md §2.2 and §2.5.
+"""Expiry days: market.md §2.2.
 
 A rule is a word of the contract table: `weekly:TUE`, `monthly:THU` (last of the month), `day:5:2/4/6` (day of listed months).
 An expiry that falls on a holiday moves to the previous trading day, but keeps its series: the weekly that is the last of its
@@ -8,15 +8,12 @@ month is the monthly and is named like one.
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, timedelta
-from decimal import Decimal
 from typing import Final
 
-from vyomo_contracts.vocabulary import OptionType
+from vyomo_contracts.contract_names import monthly_series, weekly_series
 from vyomo_paper_exchange.domain.calendar import HolidayCalendar
 
 _WEEKDAYS: Final = {"MON": 0, "TUE": 1, "WED": 2, "THU": 3, "FRI": 4}
-_MONTHS: Final = ("JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC")
-_WEEKLY_MONTH: Final = "123456789OND"
 _ONE_DAY: Final = timedelta(days=1)
 
 
@@ -29,12 +26,9 @@ class Expiry:
     is_monthly: bool
 
     @property
-    def label(self) -> str:
-        year = f"{self.scheduled.year % 100:02d}"
-        if self.is_monthly:
-            return f"{year}{_MONTHS[self.scheduled.month - 1]}"
-        # Kite spells a weekly by its real expiry day: YY, one character of month, DD.
-        return f"{self.day.year % 100:02d}{_WEEKLY_MONTH[self.day.month - 1]}{self.day.day:02d}"
+    def series(self) -> str:
+        """As contracts are named by it. Kite spells a weekly by its real expiry day."""
+        return monthly_series(self.scheduled) if self.is_monthly else weekly_series(self.day)
 
 
 def expiries_from(rule: str, on: date, holidays: HolidayCalendar) -> Iterator[Expiry]:
@@ -44,14 +38,6 @@ def expiries_from(rule: str, on: date, holidays: HolidayCalendar) -> Iterator[Ex
         day = holidays.trading_day_on_or_before(scheduled)
         if day >= on:
             yield Expiry(scheduled=scheduled, day=day, is_monthly=is_monthly)
-
-
-def future_symbol(name: str, expiry: Expiry) -> str:
-    return f"{name}{expiry.label}FUT"
-
-
-def option_symbol(name: str, expiry: Expiry, strike: Decimal, option_type: OptionType) -> str:
-    return f"{name}{expiry.label}{strike.normalize():f}{option_type}"
 
 
 def _scheduled_days(rule: str, on: date) -> Iterator[tuple[date, bool]]:

@@ -6,10 +6,11 @@ from decimal import Decimal
 from itertools import islice
 from typing import Final
 
+from vyomo_contracts.contract_names import future_symbol, option_symbol
 from vyomo_contracts.instruments import Instrument
 from vyomo_contracts.vocabulary import Exchange, InstrumentKind, OptionType
 from vyomo_paper_exchange.domain.calendar import holidays_of
-from vyomo_paper_exchange.domain.catalogue.expiries import Expiry, expiries_from, future_symbol, option_symbol
+from vyomo_paper_exchange.domain.catalogue.expiries import Expiry, expiries_from
 from vyomo_paper_exchange.domain.catalogue.ticks import tick_size, to_tick
 from vyomo_paper_exchange.domain.market.noise import draw, stream
 from vyomo_paper_exchange.domain.market.options import OptionModel, forward_price, years_to_expiry
@@ -103,7 +104,7 @@ def _future(company: Instrument, expiry: Expiry, lot: int, on: date) -> Instrume
     return company.model_copy(
         update={
             "exchange": Exchange.NFO,
-            "symbol": future_symbol(company.symbol, expiry),
+            "symbol": future_symbol(company.symbol, expiry.series),
             "kind": InstrumentKind.FUTURE,
             "underlying": company.key,
             "expiry": expiry.day,
@@ -132,7 +133,7 @@ def _chain(company: Instrument, expiry: Expiry, lot: int, on: date) -> Iterator[
             yield company.model_copy(
                 update={
                     "exchange": Exchange.NFO,
-                    "symbol": option_symbol(company.symbol, expiry, strike, option_type),
+                    "symbol": option_symbol(company.symbol, expiry.series, strike, option_type),
                     "kind": InstrumentKind.OPTION,
                     "underlying": company.key,
                     "expiry": expiry.day,
